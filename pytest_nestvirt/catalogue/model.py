@@ -1,0 +1,112 @@
+"""Requirements, sources and suites, as their `requirements.yml` declare them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from pytest_nestvirt.verdict import Kind, Obligation, Verdict
+
+RequirementId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)+$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Needs(StrEnum):
+    """Safety class of a check: what it does to the machines it looks at."""
+
+    READ_ONLY = "read-only"
+    L2 = "l2"
+    RELOAD = "reload"
+    SAVE = "save"
+    MIGRATE = "migrate"
+    L3 = "l3"
+
+
+class Stance(StrEnum):
+    """What a source says about the vendor's support for a chain; worst first."""
+
+    NOT_WORKING = "not-working"
+    UNSUPPORTED = "unsupported"
+    PLANNED = "planned"
+    NOT_STATED = "not-stated"
+    TECHNOLOGY_PREVIEW = "technology-preview"
+    SUPPORTED = "supported"
+
+
+Level = Literal["l0", "l1", "l2"]
+Conditions = dict[str, Any]
+"""Condition name -> what is accepted; names and meanings stand in `applicability`."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Requirement(_Model):
+    """One checkable statement of a source."""
+
+    id: RequirementId
+    section: Text
+    """Where in the document, for people: `18.1, prerequisites`."""
+    statement: Text
+    """What the document says, in this project's words."""
+    level: Level
+    """Whose host the verdict is about: the deepest level the check looks at."""
+    kind: Kind
+    obligation: Obligation
+    applies: dict[Level, Conditions] = Field(default_factory=dict)
+    """Conditions per level of the chain; all must hold."""
+    expected: str = ""
+    """What a conforming host shows."""
+    remedy: str = ""
+    """What a person does about a violation."""
+    needs: Needs = Needs.READ_ONLY
+    not_observable: str = ""
+    """Why no check can exist; empty where one does."""
+    stance: dict[Verdict, Stance] = Field(default_factory=dict)
+    """What a verdict on this requirement says about the support of the chain."""
+    note: str = ""
+    """Contradictions and traps, for `explain`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Requirement:
+        if self.not_observable and self.needs is not Needs.READ_ONLY:
+            raise ValueError("`not_observable` and `needs` exclude each other")
+        if not self.not_observable and not self.expected:
+            raise ValueError("`expected` is missing: say what a conforming host shows")
+        deeper = [level for level in self.applies if level > self.level]
+        if deeper:
+            raise ValueError(f"`applies` names {deeper[0]}, which is deeper than the requirement's level {self.level}")
+        return self
+
+
+class Source(_Model):
+    """One published document."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+    title: Text
+    publisher: Text
+    version: Text
+    """Version or date of the document."""
+
+
+class Suite(_Model):
+    """One folder: a source, whom it speaks of, its requirements."""
+
+    source: Source
+    applies: tuple[dict[Level, Conditions], ...]
+    """Alternatives: the suite judges a chain for which all conditions of at least one of them hold."""
+    requirements: tuple[Requirement, ...]
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Suite:
+        seen: set[str] = set()
+        for requirement in self.requirements:
+            if requirement.id in seen:
+                raise ValueError(f"requirement {requirement.id} is declared twice")
+            seen.add(requirement.id)
+        return self

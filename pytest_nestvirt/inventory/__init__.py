@@ -1,0 +1,1 @@
+"""The inventory file, validated as a whole before anything connects."""

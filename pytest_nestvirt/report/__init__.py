@@ -1,0 +1,1 @@
+"""Consumers of results. They tell; they never judge."""
