@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from pytest_nestvirt.catalogue.conditions import Conditions
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 RequirementId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)+$")]
@@ -37,8 +38,18 @@ class Stance(StrEnum):
 
 
 Level = Literal["l0", "l1", "l2"]
-Conditions = dict[str, Any]
-"""Condition name -> what is accepted; names and meanings stand in `applicability`."""
+
+UNDECIDED = frozenset(
+    {
+        Verdict.INCONCLUSIVE,
+        Verdict.UNREACHABLE,
+        Verdict.ERROR,
+        Verdict.BLOCKED,
+        Verdict.NOT_RUN,
+        Verdict.WAIVED,
+    }
+)
+"""Verdicts after which nobody knows whether the statement holds."""
 
 
 class _Model(BaseModel):
@@ -66,10 +77,22 @@ class Requirement(_Model):
     needs: Needs = Needs.READ_ONLY
     not_observable: str = ""
     """Why no check can exist; empty where one does."""
-    stance: dict[Verdict, Stance] = Field(default_factory=dict)
-    """What a verdict on this requirement says about the support of the chain."""
+    stance: dict[Verdict, Stance | None] = Field(default_factory=dict)
+    """What a verdict on this requirement says about the support of the chain; None: nothing.
+
+    Where the file declares any, the verdicts of `UNDECIDED` that it leaves out say `not-stated`: a chain is not
+    supported on the strength of a question that nobody answered.
+    """
     note: str = ""
     """Contradictions and traps, for `explain`."""
+
+    @field_validator("stance")
+    @classmethod
+    def _undecided_is_not_stated(cls, declared: dict[Verdict, Stance | None]) -> dict[Verdict, Stance | None]:
+        if Verdict.NOT_APPLICABLE in declared:
+            raise ValueError("what does not apply says nothing about support; remove `not-applicable`")
+        silent = dict.fromkeys(sorted(UNDECIDED - set(declared)), Stance.NOT_STATED) if declared else {}
+        return {**declared, **silent}
 
     @model_validator(mode="after")
     def _consistent(self) -> Requirement:

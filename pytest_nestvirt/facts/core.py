@@ -133,7 +133,7 @@ class Reader:
         if self._open:
             self._open[-1].update(known.sources)
         else:
-            self._tell(f"{subject.name}.{name}" if subject.name else name, known)
+            self._tell(f"{subject.label}.{name}" if subject.label else name, known)
         if isinstance(known.value, Unobservable):
             raise known.value.with_traceback(None)
         return cast("T", known.value)
@@ -175,6 +175,11 @@ class Subject:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
+
+    @property
+    def label(self) -> str:
+        """What stands before the dot in the dotted name of its facts; for a subject that has a fact `name` of its own."""
+        return self.name
 
     def read(self, *names: str) -> str:
         """Text of the first of these sections that exists; `Unobservable` where none can be read whole."""

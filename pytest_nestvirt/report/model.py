@@ -9,6 +9,9 @@ from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 SCHEMA_VERSION = "1.0"
 
+NOT_OBSERVABLE = "not observable: "
+"""How the reason of a `not-run` begins where no check can exist; what follows says why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -41,7 +44,7 @@ class Case:
     needs: Needs = Needs.READ_ONLY
     reason: str = ""
     """What decided the verdict: for a failure what was seen, for `inconclusive` what could not be read and why, for
-    `not-applicable` the fact that decided, for `not-run` the missing permission."""
+    `not-applicable` the fact that decided, for `not-run` the missing permission or `not observable: why`."""
     expected: str = ""
     remedy: str = ""
     stance: Stance | None = None

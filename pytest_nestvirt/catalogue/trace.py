@@ -1,0 +1,120 @@
+"""Which check verifies which requirement, read from the source of the tests, in both directions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_nestvirt.catalogue.load import Catalogue, CatalogueError
+from pytest_nestvirt.catalogue.model import Needs, Requirement, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One test function and the requirements its marker names."""
+
+    name: str
+    """`test_intel.py::test_nesting_is_on`"""
+    file: Path
+    line: int
+    requirements: tuple[str, ...]
+    level: str
+    """The deepest of l0, l1, l2 that it asks for; empty if it asks for none."""
+
+    @property
+    def where(self) -> str:
+        """`file:line`, for messages."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Traceability:
+    """Requirements and checks of a catalogue, held against each other."""
+
+    catalogue: Catalogue
+    checks: tuple[Check, ...]
+
+    def checks_of(self, requirement_id: str) -> tuple[Check, ...]:
+        """The checks that verify a requirement, in order of file and line."""
+        return tuple(check for check in self.checks if requirement_id in check.requirements)
+
+    def requirements_of(self, check: Check) -> tuple[Requirement, ...]:
+        """The requirements that a check verifies; ids that nobody declares are left out."""
+        return tuple(self.catalogue.requirement(i) for i in check.requirements if i in self.catalogue)
+
+    def problems(self) -> tuple[str, ...]:
+        """What doesn't fit together, one line each; empty when all is well."""
+        return (*self._unknown_ids(), *self._wrong_levels(), *self._unverified(), *self._needless())
+
+    def _unknown_ids(self) -> Iterator[str]:
+        for check in self.checks:
+            for unknown in check.requirements:
+                if unknown not in self.catalogue:
+                    yield f"{check.where}: {check.name}: no requirement {unknown} is declared; mend the id or declare it"
+
+    def _wrong_levels(self) -> Iterator[str]:
+        for check in self.checks:
+            for requirement in self.requirements_of(check):
+                if check.level != requirement.level:
+                    about = check.level or "no machine"
+                    yield f"{check.where}: {check.name}: {requirement.id} is about {requirement.level}, the check about {about}"
+
+    def _unverified(self) -> Iterator[str]:
+        for requirement in self.catalogue:
+            excused = requirement.not_observable or requirement.needs is not Needs.READ_ONLY
+            if not excused and not self.checks_of(requirement.id):
+                yield (
+                    f"{requirement.id}: no check verifies it; write one, or say `not_observable: why` or what it `needs`"
+                )
+
+    def _needless(self) -> Iterator[str]:
+        for requirement in self.catalogue:
+            if requirement.not_observable:
+                for check in self.checks_of(requirement.id):
+                    yield f"{check.where}: {check.name}: {requirement.id} is declared not observable; one of them is wrong"
+
+
+def trace(catalogue: Catalogue) -> Traceability:
+    """Read the checks of every suite. Raises `CatalogueError` where a test file is no Python or a marker no literal."""
+    return Traceability(catalogue, tuple(check for suite in catalogue.suites for check in checks_in(suite)))
+
+
+def checks_in(suite: Suite) -> Iterator[Check]:
+    """The checks in the `test_*.py` of a suite's folder, in order; tests without a marker are none."""
+    for file in sorted(suite.folder.glob("test_*.py")):
+        try:
+            tree = ast.parse(file.read_bytes(), str(file))
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None) or 1
+            raise CatalogueError(f"{file}:{line}: is no Python: {getattr(error, 'msg', error)}") from None
+        yield from _checks(tree.body, file, "")
+
+
+def _checks(body: Iterable[ast.stmt], file: Path, inside: str) -> Iterator[Check]:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            yield from _checks(statement.body, file, f"{inside}{statement.name}::")
+        elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            ids = tuple(_ids(statement, file))
+            if ids:
+                yield Check(f"{file.name}::{inside}{statement.name}", file, statement.lineno, ids, _level(statement))
+
+
+def _level(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    asked = {argument.arg for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
+    return max(asked & {"l0", "l1", "l2"}, default="")
+
+
+def _ids(function: ast.FunctionDef | ast.AsyncFunctionDef, file: Path) -> Iterator[str]:
+    """The ids of `@requirement("…")` or `@pytest.mark.requirement("…")`."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).split(".")[-1] == "requirement":
+            for argument in decorator.args:
+                if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+                    raise CatalogueError(
+                        f"{file}:{decorator.lineno}: the ids of a marker are written out, "
+                        'as in @requirement("RHEL8-INTEL-CPU-FLAGS")'
+                    )
+                yield argument.value

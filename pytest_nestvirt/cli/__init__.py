@@ -1,0 +1,22 @@
+"""`nestvirt`: snapshots, facts and the catalogue from the command line. The verdicts come from pytest."""
+
+from __future__ import annotations
+
+import click
+
+from pytest_nestvirt import __version__
+from pytest_nestvirt.cli.catalogue import explain, requirements
+from pytest_nestvirt.cli.machines import collect, facts
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="nestvirt")
+def main() -> None:
+    """Look at hosts, keep what was seen, and explain what nested virtualization needs.
+
+    The verdicts come from pytest: pytest --hosts=inventory.yml
+    """
+
+
+for command in (collect, facts, requirements, explain):
+    main.add_command(command)

@@ -1,0 +1,175 @@
+"""The names of sections: which of them the probe always answers, which of a tree's files the facts can use."""
+
+from __future__ import annotations
+
+MANIFEST = "nestvirt-snapshot.json"
+"""At the top of a saved snapshot: what the files alone do not tell."""
+
+LISTING_FILE = ".nestvirt-listing"
+"""In a saved directory: the names that it had on the machine."""
+
+MODULES = ("kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr")
+
+MODPROBE_DIRECTORIES = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
+"""Those of modprobe.d(5), the first wins."""
+
+LISTINGS = (
+    *(f"{directory}/modprobe.d/" for directory in MODPROBE_DIRECTORIES),
+    "sys/firmware/acpi/tables/",
+    "sys/kernel/iommu_groups/",
+    "sys/firmware/efi/",
+    "proc/xen/",
+    "proc/vz/",
+    "proc/bc/",
+    "nestvirt/qemu/",
+)
+
+_KERNEL = (
+    "sos_commands/kernel/uname_-a",
+    "proc/version",
+    "proc/cmdline",
+    "proc/uptime",
+    "proc/sys/kernel/random/boot_id",
+    "proc/sys/kernel/osrelease",
+    "proc/sys/kernel/hostname",
+    "proc/modules",
+    "proc/meminfo",
+    "sos_commands/kernel/dmesg",
+)
+
+_SYSTEM = ("etc/os-release", "usr/lib/os-release", "etc/redhat-release", "etc/oracle-release")
+
+_DMI = tuple(
+    f"sys/class/dmi/id/{name}"
+    for name in (
+        "sys_vendor",
+        "product_name",
+        "product_version",
+        "product_family",
+        "board_vendor",
+        "board_name",
+        "bios_vendor",
+        "bios_version",
+        "chassis_vendor",
+        "chassis_asset_tag",
+        "product_uuid",
+    )
+)
+
+DEVICE_TREE = tuple(
+    f"proc/device-tree/{name}"
+    for name in ("compatible", "model", "hypervisor/compatible", "ibm,partition-name", "vm,uuid")
+)
+"""Their NULs are newlines in a snapshot."""
+
+_PLATFORM = (
+    "proc/cpuinfo",
+    "proc/sysinfo",
+    *_DMI,
+    *DEVICE_TREE,
+    "sys/hypervisor/type",
+    "sys/hypervisor/uuid",
+    "sys/hypervisor/properties/features",
+    "proc/xen/capabilities",
+    "run/systemd/container",
+    "proc/1/environ-container",
+    ".dockerenv",
+    "run/.containerenv",
+    "sys/devices/system/clocksource/clocksource0/available_clocksource",
+    "nestvirt/systemd-detect-virt_--vm",
+    "nestvirt/systemd-detect-virt_--container",
+    "sos_commands/processor/lscpu",
+)
+
+_KVM = (
+    *(f"sys/module/{module}" for module in MODULES),
+    "sys/module/kvm/parameters/nested",
+    "sys/module/kvm/parameters/hpage",
+    "sys/module/kvm_intel/parameters/nested",
+    "sys/module/kvm_amd/parameters/nested",
+    "sys/module/kvm_hv/parameters/nested",
+    "dev/kvm",
+    "nestvirt/kvm_ioctl",
+)
+
+_LIBVIRT = tuple(f"sos_commands/virsh/virsh_-r_{name}" for name in ("version", "list_--all", "capabilities"))
+
+FIXED = (
+    *_KERNEL,
+    *_SYSTEM,
+    *_PLATFORM,
+    *_KVM,
+    *LISTINGS,
+    *_LIBVIRT,
+    "nestvirt/packages",
+    "nestvirt/whoami",
+)
+"""What the probe answers on every machine, whatever it finds: each of these stands in a complete snapshot."""
+
+LIBVIRT_DOMAINS = "etc/libvirt/qemu/"
+"""The definitions of the domains; only what lies directly there, the rest are networks and links."""
+
+BELOW = (
+    *(f"sys/module/{module}/" for module in MODULES),
+    *(listing for listing in LISTINGS if listing.endswith("modprobe.d/")),
+    "sys/kernel/mm/hugepages/",
+    "sos_commands/virsh/",
+    LIBVIRT_DOMAINS,
+    "nestvirt/",
+)
+"""Directories all of whose files are sections."""
+
+ELSEWHERE = {
+    "sos_commands/kernel/dmesg": (
+        "sos_commands/kernel/dmesg_-T",
+        "sos_commands/general/dmesg",
+        "var/log/dmesg",
+        "dmesg",
+    ),
+    "sos_commands/kernel/uname_-a": ("uname",),
+    "sos_commands/processor/lscpu": ("sos_commands/hardware/lscpu", "lscpu"),
+    "installed-rpms": (),
+    "installed-debs": (),
+}
+"""Sections that sosreports keep under several names, the best first."""
+
+LINK_TARGETS = (
+    "sos_commands/rpm/",
+    "sos_commands/dpkg/",
+    "sos_commands/kernel/",
+    "sos_commands/processor/",
+    "sys/devices/virtual/dmi/id/",
+    *(f"sys/firmware/devicetree/base/{name.removeprefix('proc/device-tree/')}" for name in DEVICE_TREE),
+)
+"""Where links lead that stand for sections: those at the top of a sosreport, and the kernel's own."""
+
+_FILES = frozenset((*FIXED, *ELSEWHERE, *(name for names in ELSEWHERE.values() for name in names)))
+
+
+def is_section(name: str) -> bool:
+    """Whether a file of that path is a section that facts are made from."""
+    if name.startswith(LIBVIRT_DOMAINS):
+        return name.endswith(".xml") and "/" not in name.removeprefix(LIBVIRT_DOMAINS)
+    return name in _FILES or name.startswith(BELOW)
+
+
+def is_useful(name: str) -> bool:
+    """Whether the contents of a file of that path are worth keeping while a tree is read."""
+    return is_section(name) or name.startswith(LINK_TARGETS) or name.rpartition("/")[2] in {MANIFEST, LISTING_FILE}
+
+
+def is_on_the_way(directory: str) -> bool:
+    """Whether a directory holds, at any depth, what a snapshot is made of. Its path ends in no slash."""
+    within = directory + "/"
+    return within in _PARENTS or within.startswith((*BELOW, *LISTINGS, *LINK_TARGETS))
+
+
+def _parents(names: tuple[str, ...]) -> frozenset[str]:
+    parts = (name.split("/") for name in names)
+    return frozenset("/".join(p[:depth]) + "/" for p in parts for depth in range(1, len(p)))
+
+
+_PARENTS = _parents((*_FILES, *BELOW, *LINK_TARGETS, "sys/module/any", "sos_logs/", "sos_reports/"))
+
+ROOTS = frozenset(parent.rstrip("/") for parent in _PARENTS if parent.count("/") == 1)
+"""The directories at the top of a tree. A single one that is none of these is a folder around the tree."""

@@ -1,0 +1,130 @@
+"""Reading a YAML file, and the document it holds."""
+
+from __future__ import annotations
+
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from .compose import Composed, Placed, compose
+from .place import DocumentError, Key, Value, one_line
+
+MAX_BYTES = 4 * 1024 * 1024
+
+# What YAML 1.2.2 (section 5.1) lets a text hold, surrogates excluded by decoding.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
+_TAB_INDENT = re.compile(r"[ ]*\t[ \t]*[^\s#]")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that holds one mapping. Aliased parts of `data` are shared: don't change it."""
+
+    path: Path
+    data: dict[str, Value]
+    root: Placed
+
+    def line(self, *keys: Key) -> int:
+        """The line, from 1, of the key at that path, or of the nearest one around it that exists."""
+        placed = self.root
+        for key in keys:
+            inner = placed.node.entries.get(key)
+            if inner is None:
+                break
+            placed = inner
+        return placed.line
+
+    def error(self, message: str, *keys: Key) -> DocumentError:
+        """A complaint about the key at that path, ready to be raised or shown."""
+        return DocumentError(self.path, self.line(*keys), keys, message)
+
+
+def load_document(path: Path) -> Document:
+    """Read a file. Raises `DocumentError`, always one line, for whatever keeps it from being one plain mapping."""
+    text = _decode(_read(path), path)
+    composed = _compose(text, path)
+    if composed is None:
+        raise DocumentError(path, 0, (), "is empty; expected a mapping")
+    data = composed.root.node.value
+    if not isinstance(data, dict):
+        raise DocumentError(path, composed.root.line, (), "expected a mapping of keys to values at the top")
+    _refuse_tabs(text, path, composed)
+    return Document(path, data, composed.root)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        # A named pipe or a device would be read for ever.
+        data = _beginning(path) if stat.S_ISREG(mode) else None
+    except FileNotFoundError:
+        raise DocumentError(path, 0, (), "no such file") from None
+    except PermissionError:
+        raise DocumentError(path, 0, (), "may not be read by this account; see its permissions") from None
+    except OSError as error:
+        raise DocumentError(path, 0, (), f"can't be read: {error.strerror or error}") from None
+    except ValueError:  # a NUL in the name
+        raise DocumentError(path, 0, (), "is no file name") from None
+    if data is None:
+        kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise DocumentError(path, 0, (), f"is {kind}; expected a YAML file")
+    if len(data) > MAX_BYTES:
+        raise DocumentError(path, 0, (), f"is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    return data
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _decode(data: bytes, path: Path) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise DocumentError(path, line, (), problem) from None
+    unprintable = _UNPRINTABLE.search(text)
+    if unprintable:
+        line = text.count("\n", 0, unprintable.start()) + 1
+        problem = f"control character U+{ord(unprintable[0]):04X} in the text; remove it, or write it as an escape"
+        raise DocumentError(path, line, (), problem)
+    return text
+
+
+def _compose(text: str, path: Path) -> Composed | None:
+    try:
+        return compose(text, path)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise DocumentError(path, line, (), _problem(error, text, line)) from None
+    except yaml.YAMLError as error:
+        raise DocumentError(path, 0, (), f"is no YAML: {one_line(str(error), 200)}") from None
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    lines = text.splitlines()
+    if line and any(_TAB_INDENT.match(near) for near in lines[line - 1 : line]):
+        return _TABS
+    what = ", ".join(part for part in (error.context, error.problem) if part)
+    begun = error.context_mark.line + 1 if error.context_mark else line
+    since = f" (begun on line {begun})" if begun != line else ""
+    return f"is no YAML: {one_line(what, 200)}{since}"
+
+
+_TABS = "indented with a tab; YAML wants spaces"
+
+
+def _refuse_tabs(text: str, path: Path, composed: Composed) -> None:
+    """YAML lets a tab continue a plain scalar, so `a: 1`, tab, `b` reads as one value: never what was meant."""
+    if "\t" not in text:
+        return
+    blocks = {line for block in composed.block_scalars for line in block}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if _TAB_INDENT.match(line) and number not in blocks:
+            raise DocumentError(path, number, (), _TABS)

@@ -1,0 +1,44 @@
+"""What the inventory says of a machine, as facts: nobody has to log in for these."""
+
+from __future__ import annotations
+
+from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.inventory.model import Host
+
+SOURCE = "inventory"
+
+
+class Declared(Subject):
+    """Provider, environment and permissions as the inventory declares them."""
+
+    name = "declared"
+
+    def __init__(self, reader: Reader, host: Host) -> None:
+        super().__init__(reader)
+        self.host = host
+
+    @fact
+    def provider(self) -> str:
+        """Who offers the virtual machines on this host: libvirt, vsphere, proxmox, hyperv, azure, ec2, gce."""
+        self.reader.note(SOURCE)
+        return self.host.provider.value
+
+    @fact
+    def environment(self) -> str:
+        """What the host is used for: dev, test, preprod, prod. `Unobservable` where nobody said."""
+        self.reader.note(SOURCE)
+        if self.host.environment is None:
+            raise Unobservable(SOURCE, f"`environment:` is not set for {self.host.name}")
+        return self.host.environment.value
+
+    @fact
+    def treat_as(self) -> str | None:
+        """Operating system id by whose rules the host is to be judged; None where it is judged by its own."""
+        self.reader.note(SOURCE)
+        return self.host.treat_as
+
+    @fact
+    def expendable(self) -> bool:
+        """Whether tests that may destroy this machine are allowed to use it."""
+        self.reader.note(SOURCE)
+        return self.host.expendable

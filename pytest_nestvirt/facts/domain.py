@@ -1,0 +1,158 @@
+"""Facts about a guest as its parent sees it: the libvirt domain that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
+from pytest_nestvirt.facts.domain_xml import DomainXml
+from pytest_nestvirt.facts.libvirt import LIST, Domain, Libvirt
+from pytest_nestvirt.facts.qemu import PIDS, Qemu, QemuProcess
+
+T = TypeVar("T")
+
+
+class Hypervisor(Protocol):
+    """What a guest's facts need of its parent."""
+
+    @property
+    def libvirt(self) -> Libvirt:
+        """The parent's libvirt."""
+
+    @property
+    def qemu(self) -> Qemu:
+        """The parent's QEMU processes."""
+
+
+class GuestDomain(Subject):
+    """What the hypervisor of a guest says of it. It is evidence from the parent, and is reported as the parent's.
+
+    Every fact is `Unobservable` where the parent could not be looked at, and for a machine that has no parent.
+    """
+
+    name = "domain"
+
+    def __init__(self, reader: Reader, domain: str, parent: Hypervisor | None) -> None:
+        """`reader` is the parent's, or the machine's own if it has none."""
+        super().__init__(reader)
+        self.domain = domain
+        self._parent = parent
+
+    @property
+    def label(self) -> str:
+        """Several domains of one parent are told apart by their names."""
+        return f"domains.{self.domain}" if self._parent else self.name
+
+    @property
+    def _hypervisor(self) -> Hypervisor:
+        if self._parent is None:
+            self.reader.note(INVENTORY)
+            raise Unobservable(INVENTORY, f"{self.reader.host} is no guest of a machine in the inventory")
+        return self._parent
+
+    @fact
+    def defined(self) -> bool:
+        """Whether libvirt on the parent knows a domain of that name."""
+        # Definitions that were found on their own may not be all; `running` needs the list, and tells why there is none.
+        return self.domain in self._hypervisor.libvirt.domains or self.domain in self._hypervisor.libvirt.running
+
+    @fact
+    def running(self) -> bool:
+        """Whether it has a process on the parent (paused counts); False too if libvirt does not know it."""
+        return self.domain in self._hypervisor.libvirt.running
+
+    @fact
+    def state(self) -> str:
+        """As virsh prints it: running, paused, shut off, ..."""
+        return self._domain().state
+
+    @fact
+    def xml(self) -> DomainXml:
+        """The definition that holds now: the active one of a running domain, else the stored one."""
+        return self._domain().xml
+
+    @fact
+    def active(self) -> DomainXml:
+        """The definition of the running domain; `Unobservable` if it does not run."""
+        return self._given(self._domain().active, "does not run")
+
+    @fact
+    def inactive(self) -> DomainXml:
+        """The definition it starts from next time; `Unobservable` for a transient domain."""
+        return self._given(self._domain().inactive, "has no stored definition")
+
+    @fact
+    def cpu_mode(self) -> str:
+        """Mode of <cpu>: host-passthrough, host-model, custom, maximum, topology-only, absent."""
+        return self._one_cpu().cpu_mode
+
+    @fact
+    def features(self) -> Mapping[str, str]:
+        """Processor features that the definition names, with their policies."""
+        return self._one_cpu().features
+
+    def _one_cpu(self) -> DomainXml:
+        xml = self.xml
+        if xml.cpu_elements > 1:
+            raise Unobservable(xml.source, f"{xml.cpu_elements} <cpu> elements: which one holds is not defined")
+        return xml
+
+    @fact
+    def nested_hv(self) -> str:
+        """POWER: whether <nested-hv> is on, off or absent."""
+        return self.xml.nested_hv
+
+    @fact
+    def machine_type(self) -> str:
+        """`pc-q35-rhel8.2.0`, `pseries`, `s390-ccw-virtio`, ..."""
+        return self._given(self.xml.machine or None, "names no machine type")
+
+    @fact
+    def hugepages(self) -> bool:
+        """Whether its memory is backed by huge pages."""
+        return self.xml.hugepages
+
+    @fact
+    def power8_compat(self) -> bool:
+        """POWER: whether it runs, or is going to start, in POWER8 compatibility mode."""
+        return self.xml.power8_compat or any(process.power8_compat for process in self._processes_if_known())
+
+    def _processes_if_known(self) -> tuple[QemuProcess, ...]:
+        """Empty also where the process list could not be read: the definition tells, the command line only adds to it."""
+        try:
+            return self._processes()
+        except Unobservable:
+            return ()
+
+    @fact
+    def command_line(self) -> tuple[str, ...]:
+        """Arguments of its running QEMU. `Unobservable` if it does not run or its process was not found."""
+        return self._process().argv
+
+    @fact
+    def accel(self) -> str:
+        """What runs it: kvm, tcg, ... By its process if that is known, else by what the definition asks for."""
+        return self._process().accel if self._processes_if_known() else self._given(self.xml.accel or None, "has no type")
+
+    def _process(self) -> QemuProcess:
+        found = self._processes()
+        if len(found) != 1:
+            raise Unobservable(PIDS, f"{len(found) or 'no'} QEMU processes are named {self.domain}")
+        return found[0]
+
+    def _processes(self) -> tuple[QemuProcess, ...]:
+        return tuple(process for process in self._hypervisor.qemu.processes if process.name == self.domain)
+
+    def _domain(self) -> Domain:
+        known = self._hypervisor.libvirt.domains.get(self.domain)
+        if known is None:
+            raise Unobservable(LIST, f"no domain {self.domain} on {self.reader.host}; `domain:` in the inventory names it")
+        return known
+
+    def _given(self, value: T | None, why: str) -> T:
+        if value is None:
+            raise Unobservable(LIST, f"domain {self.domain} {why}")
+        return value
+

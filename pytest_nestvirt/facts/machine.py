@@ -1,0 +1,91 @@
+"""One machine with everything that is known of it, and the machines around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_nestvirt.collect.snapshot import Snapshot
+from pytest_nestvirt.facts.core import Reader, Subject, Unobservable
+from pytest_nestvirt.facts.cpu import Cpu
+from pytest_nestvirt.facts.declared import Declared
+from pytest_nestvirt.facts.domain import GuestDomain
+from pytest_nestvirt.facts.firmware import Firmware
+from pytest_nestvirt.facts.kernel import Kernel
+from pytest_nestvirt.facts.kvm import Kvm
+from pytest_nestvirt.facts.libvirt import Libvirt
+from pytest_nestvirt.facts.memory import Memory
+from pytest_nestvirt.facts.modprobe_config import Modprobe
+from pytest_nestvirt.facts.operating_system import Os
+from pytest_nestvirt.facts.packages import Packages
+from pytest_nestvirt.facts.platform import Platform
+from pytest_nestvirt.facts.qemu import Qemu
+from pytest_nestvirt.facts.windows import Windows
+from pytest_nestvirt.inventory.model import Host, Inventory
+
+
+class Machine:
+    """What the fixtures `l0`, `l1` and `l2` hand to a check.
+
+    Where the machine could not be looked at, `snapshot` is the `Unobservable` that says why, and every fact raises it; what
+    the inventory and the parent say of the machine is known all the same.
+    """
+
+    def __init__(self, host: Host, snapshot: Snapshot | Unobservable, parent: Machine | None) -> None:
+        self.host = host
+        self.parent = parent
+        self.guests: tuple[Machine, ...] = ()
+        """The machines directly inside this one, as far as the inventory names them."""
+        self.reader = reader = Reader(host.name, host.level, snapshot)
+        self.declared = Declared(reader, host)
+        self.kernel = Kernel(reader)
+        self.cpu = Cpu(reader, kernel=self.kernel)
+        self.platform = Platform(reader, kernel=self.kernel, cpu=self.cpu)
+        self.firmware = Firmware(reader)
+        self.memory = Memory(reader)
+        self.windows = Windows(reader)
+        self.os = Os(reader, kernel=self.kernel, windows=self.windows)
+        self.kvm = Kvm(reader, kernel=self.kernel, cpu=self.cpu)
+        self.modprobe = Modprobe(reader, os=self.os)
+        self.libvirt = Libvirt(reader)
+        self.qemu = Qemu(reader)
+        self.packages = Packages(reader)
+        self.domain = GuestDomain(parent.reader if parent else reader, host.domain or host.name, parent)
+
+    @property
+    def name(self) -> str:
+        """Key of the host in the inventory."""
+        return self.host.name
+
+    @property
+    def level(self) -> int:
+        """Depth in the inventory, 0 for the hypervisor that offers nesting."""
+        return self.host.level
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """All groups of facts, in the order in which a person would read them."""
+        return (
+            self.declared, self.os, self.kernel, self.cpu, self.platform, self.firmware, self.memory, self.kvm,
+            self.modprobe, self.libvirt, self.domain, self.qemu, self.packages, self.windows,
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return str(self.host)
+
+    def __repr__(self) -> str:
+        return f"<Machine {self}>"
+
+
+def build_machines(inventory: Inventory, snapshots: Mapping[str, Snapshot | Unobservable]) -> dict[str, Machine]:
+    """Every machine of the inventory by name, parents before their guests, with `parent` and `guests` set.
+
+    A host without an entry in `snapshots` was not looked at.
+    """
+    machines: dict[str, Machine] = {}
+    for host in inventory:
+        snapshot = snapshots.get(host.name, Unobservable("connection", f"{host.name} was not looked at"))
+        parent = machines[host.parent] if host.parent else None
+        machine = machines[host.name] = Machine(host, snapshot, parent)
+        if parent:
+            parent.guests = (*parent.guests, machine)
+    return machines

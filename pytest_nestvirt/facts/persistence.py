@@ -1,0 +1,56 @@
+"""What a kvm module's switches will be after the next boot, as far as configuration decides it.
+
+The kernel command line and modprobe's `options` lines decide, the last one winning; without any, the default that the
+module was built with. An initramfs may carry older lines than /etc, which can't be seen from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_nestvirt.facts.modprobe import ModuleOption, expected_default, rejected_by_kernel
+
+if TYPE_CHECKING:
+    from pytest_nestvirt.facts.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class AfterBoot:
+    """Whether a switch will be on after the next boot, and what decides that."""
+
+    enabled: bool
+    why: str
+
+
+def nested_after_boot(machine: Machine, module: str) -> AfterBoot:
+    """Whether nesting will be on.
+
+    A default that the kernel's version does not prove (RHEL 8's 4.18 has changes that the version does not show) does not
+    count. `Unobservable` where the configuration or the kernel's version can't be read.
+    """
+    hidden = machine.modprobe.hidden_by(module)
+    if hidden:
+        line = hidden[0]
+        return AfterBoot(enabled=False, why=f"{line.command} {line.module} in {line.file} keeps it from being loaded")
+    option = machine.modprobe.setting(module, "nested")
+    return _by_default(machine, module) if option is None else _by_option(option)
+
+
+def switched_on_at_boot(machine: Machine, module: str, name: str) -> AfterBoot:
+    """Whether configuration switches a parameter on that is off by default."""
+    option = machine.modprobe.setting(module, name)
+    return AfterBoot(enabled=False, why=f"no line sets {name} of {module}") if option is None else _by_option(option)
+
+
+def _by_default(machine: Machine, module: str) -> AfterBoot:
+    if expected_default(module, machine.kernel.version, machine.kernel.release):
+        return AfterBoot(enabled=True, why=f"{module} has nested=1 as its default in this kernel")
+    return AfterBoot(enabled=False, why=f"no line sets nested for {module}, and this kernel's default is not known to be on")
+
+
+def _by_option(option: ModuleOption) -> AfterBoot:
+    refused = rejected_by_kernel(option)
+    if refused:
+        return AfterBoot(enabled=False, why=refused)
+    return AfterBoot(enabled=option.enabled, why=f"{option} switches it {'on' if option.enabled else 'off'}")

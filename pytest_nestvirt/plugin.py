@@ -1,0 +1,107 @@
+"""The hooks by which pytest and this plugin meet; nothing heavy is imported before an inventory is in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_nestvirt import __version__, fixtures, marks
+
+if TYPE_CHECKING:
+    from pytest_nestvirt.run.session import NestvirtRun
+
+TESTINFRA = "pytest11.testinfra"
+"""Name under which pytest-testinfra registers its plugin."""
+
+RUN = "pytest_nestvirt.run"
+"""Name under which an active run is registered."""
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Adopt testinfra's `--hosts` or bring our own, whichever plugin was loaded first."""
+    group = parser.getgroup("nestvirt", "nested virtualization")
+    if not _load_testinfra(pluginmanager):
+        group.addoption("--hosts", dest="hosts", help="inventory.yml[,more.yml]: the machines to verify")
+    group.addoption(
+        "--nestvirt-profile",
+        metavar="SOURCE[,SOURCE]",
+        help="judge by these sources only, and all machines by them (default: each machine by the sources that speak "
+        "of it)",
+    )
+    group.addoption(
+        "--nestvirt-report",
+        metavar="DIR",
+        help="leave result.json and a junit.xml per chain in this directory",
+    )
+    group.addoption(
+        "--nestvirt-show-na",
+        action="store_true",
+        help="make a skipped test item of every requirement that does not apply",
+    )
+    group.addoption(
+        "--nestvirt-threads",
+        metavar="N",
+        type=int,
+        default=32,
+        help="how many machines are looked at side by side (default: 32)",
+    )
+
+
+def _load_testinfra(pluginmanager: pytest.PytestPluginManager) -> bool:
+    """Whether testinfra's plugin, and with it `--hosts`, is there; it is loaded now if its turn comes later."""
+    if pluginmanager.is_blocked(TESTINFRA):
+        return False
+    if not pluginmanager.has_plugin(TESTINFRA):
+        try:
+            pluginmanager.import_plugin(TESTINFRA, consider_entry_points=True)
+        except ImportError:
+            return False
+    return pluginmanager.has_plugin(TESTINFRA)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register markers and fixtures; start a run where an inventory or a suite is named."""
+    for declaration in marks.DECLARATIONS:
+        config.addinivalue_line("markers", declaration)
+    config.pluginmanager.register(fixtures, "pytest_nestvirt.fixtures")
+    run = _run(config)
+    if run is not None:
+        config.pluginmanager.register(run, RUN)
+        config.pluginmanager.register(fixtures.ForInventory(), "pytest_nestvirt.fixtures.host")
+
+
+def _run(config: pytest.Config) -> NestvirtRun | None:
+    value: str | None = config.getoption("hosts")
+    if value is not None and not _mentions_yaml(value):
+        return None
+    if value is None and not any(map(_leads_to_suite, _paths(config))):
+        if config.getoption("nestvirt_report") or config.getoption("nestvirt_profile"):
+            raise pytest.UsageError("--nestvirt-... options need an inventory: add --hosts=inventory.yml")
+        return None
+    from pytest_nestvirt.run.session import NestvirtRun
+    from pytest_nestvirt.run.subject import subject_of
+
+    return NestvirtRun(config, subject_of(config, value))
+
+
+def _mentions_yaml(value: str) -> bool:
+    return any(part.strip().endswith((".yml", ".yaml")) for part in value.split(","))
+
+
+def _paths(config: pytest.Config) -> list[Path]:
+    return [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
+
+
+def _leads_to_suite(path: Path) -> bool:
+    from pytest_nestvirt.run.suites_found import suite_folders
+
+    return bool(suite_folders([path]))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is verified, where an inventory is in use."""
+    run: NestvirtRun | None = config.pluginmanager.get_plugin(RUN)
+    return None if run is None else f"nestvirt: {__version__}, {run.subject.headline}"

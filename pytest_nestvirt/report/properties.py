@@ -1,0 +1,25 @@
+"""What pytest's own JUnit file says of a test item, as `user_properties`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_nestvirt.report.harmless import plain
+from pytest_nestvirt.report.model import Case
+
+
+def user_properties(case: Case, chains: Sequence[str]) -> list[tuple[str, str]]:
+    """Name and value of each property; `nestvirt.chain` once for every chain the host belongs to.
+
+    `nestvirt.stance` is empty where the verdict says nothing about support.
+    """
+    named = [
+        ("requirement", case.requirement),
+        ("verdict", str(case.verdict)),
+        ("stance", str(case.stance or "")),
+        ("source", case.source),
+        ("level", f"L{case.level}"),
+        ("host", case.host),
+        *(("chain", chain) for chain in chains),
+    ]
+    return [(f"nestvirt.{name}", plain(value, 500)) for name, value in named]

@@ -1,0 +1,181 @@
+"""What the terminal says at the end of a run: a block per chain, readable at a glance, and one line in all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pytest_nestvirt.catalogue.model import Needs, Stance
+from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, verified, was_left_out
+from pytest_nestvirt.report.harmless import plain
+from pytest_nestvirt.report.lines import UNBROKEN, Line, Style, cut, labelled, wrap
+from pytest_nestvirt.report.model import NOT_OBSERVABLE, Case, HostReport, RunReport, StanceReport
+from pytest_nestvirt.verdict import Obligation, Verdict
+
+WORST_FIRST = (
+    Verdict.FAIL,
+    Verdict.ERROR,
+    Verdict.UNREACHABLE,
+    Verdict.INCONCLUSIVE,
+    Verdict.BLOCKED,
+    Verdict.WARN,
+    Verdict.WAIVED,
+    Verdict.LIMIT_LIFTED,
+    Verdict.LIMIT_CONFIRMED,
+    Verdict.PASS,
+    Verdict.NOT_RUN,
+)
+"""Order of the counts; what does not apply has a line of its own."""
+
+CHANGING = tuple(need for need in Needs if need is not Needs.READ_ONLY)
+"""The permissions a person can give."""
+
+LISTED = 10
+"""How many cases of one sort a block lists before it counts the rest."""
+
+
+def summary_lines(run: RunReport, width: int) -> list[Line]:
+    """The blocks of all chains and the line about the whole, for a terminal of that many columns."""
+    results = list(chain_results(run))
+    lines = [line for result in results for line in (*_block(result, width), Line(""))]
+    return [*lines, *_total(run, results, width)]
+
+
+def _block(result: ChainResult, width: int) -> Iterator[Line]:
+    yield _heading(result, width)
+    for host in result.hosts:
+        yield from labelled(_host_label(host), _host_text(host), width)
+    yield from _verdicts(result, width)
+    for stance in result.chain.stances:
+        yield from _stance(stance, width)
+    if not result.chain.stances:
+        yield from labelled("support", "no source of this run speaks of this chain", width, ("yellow",))
+    for host in result.hosts:
+        yield from _trouble(host, result, width)
+    yield from _attention(result, width)
+    if not result.complete:
+        yield from labelled("incomplete", "parts of the catalogue were left out", width, ("yellow",))
+    yield from _not_run(result, width)
+
+
+def _heading(result: ChainResult, width: int) -> Line:
+    """Name and state; the name gives way where both are too long, and doubtful support is said in the same breath."""
+    told = f": {result.state}"
+    doubtful = [f"{plain(s.source, 40)}: {s.stance}" for s in result.chain.stances if s.stance is not Stance.SUPPORTED]
+    if doubtful and result.state in CONFORMING:
+        told += f" ({', '.join(doubtful)})"
+    told = cut(told, max(width - 10, len(f": {result.state}")))
+    return Line(cut(plain(result.chain.name, 400), width - len(told)) + told, ("bold", _colour(result)))
+
+
+def _colour(result: ChainResult) -> Style:
+    """Green is for what its vendors support, too."""
+    if result.state is State.DOES_NOT_CONFORM:
+        return "red"
+    supported = all(stance.stance is Stance.SUPPORTED for stance in result.chain.stances)
+    return "green" if result.state is State.CONFORMS and supported else "yellow"
+
+
+def _host_label(host: HostReport) -> str:
+    return f"L{host.level}"
+
+
+def _host_text(host: HostReport) -> str:
+    live = host.origin in {"", "ssh", "local"}
+    seen = plain(host.identity, 200) or ("not looked at" if not host.reachable else "no identity could be read")
+    return f"{plain(host.name, 60)}: {'' if live else f'[{plain(host.origin, 20)}] '}{seen}"
+
+
+def _verdicts(result: ChainResult, width: int) -> Iterator[Line]:
+    counts = Counter(case.verdict for case in result.cases)
+    musts = sum(case.obligation is Obligation.MUST for case in result.of(Verdict.INCONCLUSIVE))
+    told = [f"{counts[v]} {v}{_of_musts(v, musts)}".replace(" ", UNBROKEN) for v in WORST_FIRST if counts[v]]
+    yield from labelled("verdicts", ", ".join(told) or "none", width, lines=3)
+    if counts[Verdict.NOT_APPLICABLE]:
+        yield from labelled("", f"{counts[Verdict.NOT_APPLICABLE]} {Verdict.NOT_APPLICABLE}", width, ("light",))
+
+
+def _of_musts(verdict: Verdict, musts: int) -> str:
+    return f" ({musts} of a must)" if verdict is Verdict.INCONCLUSIVE and musts else ""
+
+
+def _stance(stance: StanceReport, width: int) -> Iterator[Line]:
+    decided = "; ".join(plain(line, 200) for line in stance.decided_by)
+    colour: dict[Stance, tuple[Style, ...]] = {
+        Stance.SUPPORTED: (),
+        Stance.NOT_STATED: (),
+        Stance.UNSUPPORTED: ("red",),
+        Stance.NOT_WORKING: ("red",),
+    }
+    text = f"{stance.stance}{f': {decided}' if decided else ''}"
+    yield from labelled(cut(plain(stance.source, 40), 13), text, width, colour.get(stance.stance, ("yellow",)), lines=3)
+
+
+def _trouble(host: HostReport, result: ChainResult, width: int) -> Iterator[Line]:
+    if host in result.unreachable:
+        text = f"{plain(host.name, 60)}: {plain(host.trouble, 400) or 'no reason was recorded'}"
+        yield from labelled("unreachable", text, width, ("red",), lines=4)
+    elif host.trouble:
+        yield from labelled("note", f"{plain(host.name, 60)}: {plain(host.trouble, 400)}", width, ("yellow",), lines=2)
+
+
+def _attention(result: ChainResult, width: int) -> Iterator[Line]:
+    """The cases a person should look at, each on a line or two, worst first."""
+    musts = [case for case in result.of(Verdict.INCONCLUSIVE) if case.obligation is Obligation.MUST]
+    yield from _listed("fail", result.of(Verdict.FAIL), width, ("red",), lines=2)
+    yield from _listed("error", result.of(Verdict.ERROR), width, ("red",), lines=2)
+    yield from _listed("inconclusive", musts, width, ("yellow",), lines=2)
+    yield from _listed("blocked", result.of(Verdict.BLOCKED), width, ("yellow",))
+    yield from _listed("warn", result.of(Verdict.WARN), width, ("yellow",))
+    yield from _listed("waived", result.of(Verdict.WAIVED), width, ("yellow",))
+    yield from _listed("limit lifted", result.of(Verdict.LIMIT_LIFTED), width)
+    yield from _listed("limit holds", result.of(Verdict.LIMIT_CONFIRMED), width)
+
+
+def _listed(
+    label: str, cases: Sequence[Case], width: int, styles: tuple[Style, ...] = (), *, lines: int = 1
+) -> Iterator[Line]:
+    shown = cases if len(cases) <= LISTED else cases[: LISTED - 1]
+    for place, case in enumerate(shown):
+        yield from labelled(label if place == 0 else "", _one_line(case), width, styles, lines=lines)
+    if len(shown) < len(cases):
+        yield from labelled("", f"… and {len(cases) - len(shown)} more", width, styles)
+
+
+def _one_line(case: Case) -> str:
+    """A limitation says what it is, for its reason is often only that it held; all else says what was seen."""
+    limitation = case.verdict in {Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED}
+    told = case.statement if limitation or not case.reason else case.reason
+    return f"{case.requirement} on {plain(case.host, 60)}: {plain(told, 400)}"
+
+
+def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
+    not_run = result.of(Verdict.NOT_RUN)
+    needs = Counter(case.needs for case in not_run)
+    told = [f"{needs[need]} need the permission {need}" for need in CHANGING if needs[need]]
+    unseen = sum(case.reason.startswith(NOT_OBSERVABLE) for case in not_run if case.needs is Needs.READ_ONLY)
+    left_out = sum(map(was_left_out, not_run))
+    told += [f"{unseen} cannot be observed by any check"] * bool(unseen)
+    told += [f"{left_out} deselected or cut short"] * bool(left_out)
+    if told:
+        yield from labelled("not run", ", ".join(told), width, lines=3)
+
+
+def _total(run: RunReport, results: Sequence[ChainResult], width: int) -> Iterator[Line]:
+    conforming = sum(result.state in CONFORMING for result in results)
+    due = [case for case in run.cases if case.verdict is not Verdict.NOT_APPLICABLE]
+    seen = verified(due)
+    styles: tuple[Style, ...] = ("bold",) if results and conforming == len(results) else ("bold", "red")
+    chains = f"{_counted(len(results), 'chain')}, {conforming} of them conforming"
+    text = (
+        f"{_counted(len(run.hosts), 'machine')}, {chains}; requirements: {seen} verified, {len(due) - seen} not; "
+        f"catalogue{UNBROKEN}{plain(run.catalogue_digest.removeprefix('sha256:'), 80)[:12] or 'unknown'}"
+    )
+    yield from (Line(line, styles) for line in wrap(text, width, 4))
+    if not run.complete:
+        why = plain(run.incomplete_because, 300) or "a part of the catalogue was left out"
+        yield from (Line(line, ("bold", "red")) for line in wrap(f"this run is incomplete: {why}", width, 4))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

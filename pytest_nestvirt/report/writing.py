@@ -1,0 +1,38 @@
+"""Files of a report: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class ReportError(Exception):
+    """A report that cannot be written or read; the message is one line for people."""
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write the text as UTF-8 under that name at once, in a directory that is made if need be.
+
+    Whoever reads the name sees the old file or the new one, never a part. Raises `ReportError`.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(unfinished, text.encode())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(
+            f"{path}: the report cannot be written ({error.strerror or error}); name another directory with "
+            "--nestvirt-report"
+        ) from None
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

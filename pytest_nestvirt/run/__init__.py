@@ -1,0 +1,1 @@
+"""One run of pytest over an inventory: look, plan, bind, record, conclude."""

@@ -1,0 +1,115 @@
+"""Which machines a check runs on: from markers and fixture names to parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from pytest_nestvirt import fixtures
+from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.inventory.model import Inventory
+from pytest_nestvirt.marks import BOUND, REQUIREMENT
+from pytest_nestvirt.run.plan import LEVELS, Fate, Plan, Planned
+
+
+def requirement_ids(function: object) -> list[str]:
+    """The ids that `@requirement(...)` gives to a test function, in order; empty for any other object.
+
+    Raises `pytest.UsageError` for a marker without ids, with the right form.
+    """
+    marks = getattr(function, "pytestmark", ())
+    found = [mark for mark in marks if mark.name == REQUIREMENT] if isinstance(marks, (list, tuple)) else []
+    ids = [requirement_id for mark in reversed(found) for requirement_id in mark.args]
+    if any(not mark.args or mark.kwargs for mark in found) or not all(isinstance(i, str) for i in ids):
+        raise pytest.UsageError(f'{location(function)}: the marker takes ids: @requirement("RHEL8-INTEL-CPU-FLAGS")')
+    return ids
+
+
+def location(function: object) -> str:
+    """`file:line: name` of a test function, for messages."""
+    code = getattr(function, "__code__", None)
+    name = getattr(function, "__name__", repr(function))
+    return f"{code.co_filename}:{code.co_firstlineno}: {name}" if code is not None else name
+
+
+def due(plan: Plan, ids: Sequence[str], *, show_na: bool) -> list[Planned]:
+    """What is due of these requirements, machine by machine, as test items."""
+    entries = [entry for requirement_id in ids for entry in plan.of_requirement(requirement_id)]
+    return [entry for entry in entries if entry.has_item or (show_na and entry.fate is Fate.NOT_APPLICABLE)]
+
+
+def levels_used(metafunc: pytest.Metafunc) -> list[str]:
+    """Which of l0, l1, l2 a test asks for, outermost first."""
+    return [name for name in LEVELS if name in metafunc.fixturenames]
+
+
+def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> None:
+    """Run a check once for each requirement and machine that is due, its ancestors beside it."""
+    names = levels_used(metafunc)
+    where = location(metafunc.function)
+    if not names:
+        raise pytest.UsageError(f"{where}: a check asks for a machine: add the fixture l0, l1 or l2")
+    for entry in entries:
+        if entry.requirement.level != names[-1]:
+            raise pytest.UsageError(
+                f"{where}: {entry.requirement.id} is about {entry.requirement.level}, but the deepest fixture of the "
+                f"check is {names[-1]}; make the two agree"
+            )
+    several = len({entry.requirement.id for entry in entries}) > 1
+    metafunc.parametrize(
+        ",".join(names),
+        [
+            pytest.param(
+                *_line_of_descent(entry.machine, names),
+                id=f"{entry.machine.name}-{entry.requirement.id}" if several else entry.machine.name,
+                marks=getattr(pytest.mark, BOUND)(entry.requirement.id, entry.machine.name),
+            )
+            for entry in entries
+        ],
+    )
+
+
+def parametrize_levels(metafunc: pytest.Metafunc, machines: Iterable[Machine]) -> None:
+    """Run a test that verifies no requirement over all machines of its deepest level."""
+    names = levels_used(metafunc)
+    level = LEVELS[names[-1]]
+    lines = [pytest.param(*_line_of_descent(m, names), id=m.name) for m in machines if m.level == level]
+    metafunc.parametrize(",".join(names), lines)
+
+
+def _line_of_descent(machine: Machine, names: Sequence[str]) -> list[Machine]:
+    line: dict[int, Machine] = {}
+    ancestor: Machine | None = machine
+    while ancestor is not None:
+        line[ancestor.level] = ancestor
+        ancestor = ancestor.parent
+    return [line[LEVELS[name]] for name in names]
+
+
+def parametrize_hosts(metafunc: pytest.Metafunc, inventory: Inventory) -> None:
+    """Run a test of people's own over every machine, or over every pair of a hypervisor and one of its guests."""
+    wanted = _ours(metafunc)
+    if wanted == {"host", "guest"}:
+        edges = [(host.parent, host.name) for host in inventory if host.parent]
+        ids = [f"{parent}-{guest}" for parent, guest in edges]
+        metafunc.parametrize("host,guest", edges, ids=ids, indirect=True, scope="module")
+    elif wanted == {"guest"}:
+        guests = [host.name for host in inventory if host.parent]
+        metafunc.parametrize("guest", guests, indirect=True, scope="module")
+    elif wanted == {"host"}:
+        metafunc.parametrize("host", [host.name for host in inventory], indirect=True, scope="module")
+
+
+def _ours(metafunc: pytest.Metafunc) -> set[str]:
+    """Which of `host` and `guest` a test asks for and does not define or parametrize itself."""
+    given = {name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark.args[0])}
+    wanted = {"host", "guest"} & (set(metafunc.fixturenames) - given)
+    definitions = metafunc._arg2fixturedefs  # noqa: SLF001 - there is no public way to ask who defines a fixture
+    return {
+        name for name in wanted if name in definitions and definitions[name][-1].func.__module__ == fixtures.__name__
+    }
+
+
+def _names(argnames: str | Sequence[str]) -> list[str]:
+    return [name.strip() for name in argnames.split(",")] if isinstance(argnames, str) else list(argnames)

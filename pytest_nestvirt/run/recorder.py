@@ -1,0 +1,106 @@
+"""A check while it runs: what it observed, how it ended, which verdict that is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from pytest_nestvirt.facts.core import Observation, Unobservable, observing
+from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.run.plan import Fate, Planned
+from pytest_nestvirt.report.harmless import plain
+from pytest_nestvirt.report.message import render_case
+from pytest_nestvirt.report.model import Case, Evidence
+from pytest_nestvirt.verdict import Finding, PytestOutcome, Verdict, judge, pytest_outcome
+
+VALUE_LIMIT = 300
+REASON_LIMIT = 600
+
+_UNRUN = {
+    Fate.UNDECIDED: Verdict.INCONCLUSIVE,
+    Fate.UNREACHABLE: Verdict.UNREACHABLE,
+    Fate.NOT_APPLICABLE: Verdict.NOT_APPLICABLE,
+}
+
+
+def case_without_running(planned: Planned) -> Case | None:
+    """The result where there is no point in running the check; None where there is."""
+    verdict = _UNRUN.get(planned.fate)
+    return None if verdict is None else planned.case(verdict, planned.because)
+
+
+class Recorder:
+    """Watches one check and makes its case."""
+
+    def __init__(self, planned: Planned) -> None:
+        self.planned = planned
+        self.finding = Finding.HELD
+        self.reason = ""
+        self.seen: list[Observation] = []
+        self.seconds = 0.0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Turn how the check ends into a finding. What is not an answer to its question is raised on: a crash."""
+        begun = time.perf_counter()
+        try:
+            with observing() as self.seen:
+                yield
+        except Unobservable as unknown:
+            self._found(Finding.UNOBSERVABLE, str(unknown))
+        except AssertionError as refuted:
+            self._found(Finding.REFUTED, assertion_text(refuted))
+        except pytest.skip.Exception as skipped:
+            self._found(Finding.UNOBSERVABLE, f"the check skipped itself: {skipped.msg}")
+        except pytest.fail.Exception as failed:
+            self._found(Finding.REFUTED, str(failed.msg))
+        except Exception as crash:  # the one place where a crash becomes a verdict; it is raised on
+            self._found(Finding.CRASHED, f"{type(crash).__name__}: {crash}")
+            raise
+        finally:
+            self.seconds = time.perf_counter() - begun
+
+    def _found(self, finding: Finding, reason: str) -> None:
+        self.finding = finding
+        self.reason = plain(reason, REASON_LIMIT)
+
+    @property
+    def case(self) -> Case:
+        """The result, with its evidence."""
+        requirement = self.planned.requirement
+        verdict = judge(self.finding, requirement.kind, requirement.obligation)
+        return replace(
+            self.planned.case(verdict, self.reason),
+            evidence=tuple(map(_evidence, self.seen)),
+            seconds=self.seconds,
+        )
+
+
+def _evidence(seen: Observation) -> Evidence:
+    return Evidence(seen.host, seen.level, seen.fact, plain(render(seen.value), VALUE_LIMIT), seen.sources)
+
+
+def assertion_text(error: AssertionError) -> str:
+    """What an assertion says it saw: its own message, or pytest's explanation of the comparison, shortened."""
+    text = str(error).strip()
+    message, separator, _ = text.partition("\nassert ")
+    if separator:
+        return message
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("+  where")]
+    telling = [line for line in lines if not line.startswith(("Use -v", "...", "Full diff"))]
+    return " · ".join(telling[:4]) or "the assertion does not hold"
+
+
+def tell_pytest(case: Case) -> None:
+    """End the call phase of an item as its verdict demands: return, fail or skip."""
+    match pytest_outcome(case.verdict, case.obligation):
+        case PytestOutcome.FAILED:
+            pytest.fail(render_case(case), pytrace=False)
+        case PytestOutcome.SKIPPED:
+            pytest.skip(f"{case.requirement}: {case.verdict} on {case.host}: {case.reason}")
+        case PytestOutcome.PASSED:
+            return

@@ -1,0 +1,104 @@
+"""From single cases to the report of a run."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+
+from pytest_nestvirt import __version__
+from pytest_nestvirt.catalogue.stance import chain_stance
+from pytest_nestvirt.collect.fleet import Collected
+from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
+from pytest_nestvirt.run.subject import Subject
+from pytest_nestvirt.verdict import VERIFIED, Verdict
+
+TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "junit-xml", "pydantic")
+
+
+def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Sequence[str]) -> RunReport:
+    """Everything a run found out: what ran, what did not and why, and what follows for each chain."""
+    cases = tuple(
+        ran.get(key) or planned.unrun_case() for key, planned in (subject.plan.entries if subject.looked else {}).items()
+    )
+    return RunReport(
+        started=_iso(subject.started),
+        finished=_iso(datetime.now(UTC)),
+        complete=not partial,
+        incomplete_because="; ".join(partial),
+        tool=_tools(),
+        catalogue_digest=subject.catalogue.digest,
+        inventory_digest=subject.inventory.digest,
+        inventory_files=tuple(path.name for path in subject.inventory.files),
+        hosts=tuple(_host(machine, subject) for machine in subject.machines.values()) if subject.looked else (),
+        chains=tuple(_chain(name, hosts, cases) for name, hosts in subject.chains.items()),
+        cases=cases,
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _tools() -> dict[str, str]:
+    versions = {"pytest-nestvirt": __version__, "python": platform.python_version()}
+    for name in TOOLS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case]) -> ChainReport:
+    own = [case for case in cases if case.host in hosts]
+    judged = {case.source: None for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
+    stances = ((source, chain_stance(source, own)) for source in judged)
+    return ChainReport(name, hosts, tuple(StanceReport(source, *decided) for source, decided in stances))
+
+
+def _host(machine: Machine, subject: Subject) -> HostReport:
+    host = machine.host
+    collected: Collected | None = subject.collected.get(host.name)
+    snapshot = collected.snapshot if collected is not None else None
+    trouble = subject.unreachable.get(host.name, snapshot.note if snapshot is not None else "")
+    return HostReport(
+        name=host.name,
+        level=host.level,
+        parent=host.parent,
+        connection=str(host.connection),
+        where=collected.where if collected is not None else "",
+        reachable=snapshot is not None,
+        trouble=trouble,
+        origin=str(snapshot.origin) if snapshot is not None else "",
+        collected_at=snapshot.collected_at if snapshot is not None else "",
+        seconds=collected.seconds if collected is not None else 0.0,
+        identity=identity(machine) if snapshot is not None else "",
+    )
+
+
+def identity(machine: Machine) -> str:
+    """Operating system, architecture and processor, as far as they are known: `rhel 8.6, x86_64, Intel Xeon ...`."""
+    words = []
+    for read in (
+        lambda: f"{machine.os.id} {render(machine.os.version)}".strip(),
+        lambda: machine.kernel.architecture,
+        lambda: machine.cpu.model_name,
+    ):
+        try:
+            words.append(read())
+        except Unobservable:
+            continue
+    return ", ".join(words)
+
+
+def verified_nothing(report: RunReport) -> list[str]:
+    """Names of the chains of which nothing at all was verified; a partial run is asked about the whole only."""
+    verified = {case.host for case in report.cases if case.verdict in VERIFIED}
+    if not report.complete and verified:
+        return []
+    return [chain.name for chain in report.chains if not verified & set(chain.hosts)]

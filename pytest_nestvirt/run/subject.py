@@ -1,0 +1,167 @@
+"""What a run is about: the machines of an inventory, what was seen of them, the suites that judge them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from pytest_nestvirt.catalogue.load import Catalogue, CatalogueError, embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.model import Suite
+from pytest_nestvirt.collect.archive import load as load_snapshot
+from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect.snapshot import Snapshot
+from pytest_nestvirt.collect.wire import pack, unpack
+from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.inventory.load import InventoryError, load_inventory, local_inventory, split_hosts_option
+from pytest_nestvirt.inventory.model import Connection, Host, Inventory
+from pytest_nestvirt.run.plan import Plan
+from pytest_nestvirt.run.suites_found import suite_folders
+from pytest_nestvirt.transport.pool import Transports
+
+
+def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
+    """Read inventory and catalogue; nothing connects yet. Raises `pytest.UsageError`, one line per problem."""
+    try:
+        files = split_hosts_option(hosts) if hosts is not None else None
+        inventory = load_inventory(files) if files else local_inventory()
+        if hosts is not None and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+            config.args[:] = [str(embedded_suites())]
+        catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if hosts is not None else 1))
+        return Subject(inventory, catalogue, _profiles(config, catalogue))
+    except (InventoryError, CatalogueError) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def argument_paths(config: pytest.Config) -> Iterator[Path]:
+    """The files and folders that pytest's arguments name, `--pyargs` packages included."""
+    for argument in config.args:
+        name = argument.partition("::")[0]
+        path = config.invocation_params.dir / name
+        if config.option.pyargs and not path.exists():
+            yield from _package_paths(name)
+        else:
+            yield path
+
+
+def _package_paths(name: str) -> Iterator[Path]:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return
+    if spec is not None:
+        yield from map(Path, spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
+
+
+def _profiles(config: pytest.Config, catalogue: Catalogue) -> frozenset[str]:
+    wanted: str | None = config.getoption("nestvirt_profile")
+    if wanted is None:
+        return frozenset()
+    profiles = frozenset(part.strip() for part in wanted.split(",") if part.strip())
+    known = sorted(suite.source.id for suite in catalogue.suites)
+    unknown = sorted(profiles - set(known))
+    if unknown or not profiles:
+        named = ", ".join(unknown) or "(empty)"
+        raise pytest.UsageError(f"--nestvirt-profile: no source {named} here; there is: {', '.join(known) or 'none'}")
+    return profiles
+
+
+class Subject:
+    """The machines and suites of one run; everything beyond the inventory is made at first use."""
+
+    def __init__(self, inventory: Inventory, catalogue: Catalogue, profiles: frozenset[str]) -> None:
+        self.inventory = inventory
+        self.catalogue = catalogue
+        self.profiles = profiles
+        self.started = datetime.now(UTC)
+        self.collected: Mapping[str, Collected] = {}
+        self.looked = False
+
+    @property
+    def headline(self) -> str:
+        """What is about to be verified, for pytest's header."""
+        files = ", ".join(path.name for path in self.inventory.files) or "this machine"
+        sources = ", ".join(suite.source.id for suite in self.suites) or "none"
+        machines, chains = len(self.inventory.hosts), len(self.inventory.chains())
+        return f"{files}: {machines} machines in {chains} chains; sources: {sources}"
+
+    @cached_property
+    def suites(self) -> tuple[Suite, ...]:
+        """Those that the arguments lead to, or the chosen profiles among them."""
+        return tuple(s for s in self.catalogue.suites if not self.profiles or s.source.id in self.profiles)
+
+    @cached_property
+    def transports(self) -> Transports:
+        """Connections, opened at first use."""
+        return Transports(self.inventory, self.recorded)
+
+    @staticmethod
+    def recorded(host: Host) -> Snapshot:
+        """The snapshot that stands for a recorded host."""
+        if host.path is None:
+            raise ValueError(f"{host.name} is not recorded")
+        return load_snapshot(host.path)
+
+    def look(self, threads: int) -> None:
+        """Look at every machine, side by side. Machines that can't be reached are latched, not raised."""
+        self.collected = collect_fleet(self.inventory, self.transports.of, self.recorded, threads=threads)
+        self.looked = True
+
+    @cached_property
+    def packed(self) -> bytes:
+        """What was seen, to be handed to another process."""
+        return pack(self.collected)
+
+    def unpack(self, packed: bytes) -> None:
+        """Take over what another process saw."""
+        self.collected = unpack(packed)
+        self.looked = True
+
+    def close(self) -> None:
+        """Give back every connection."""
+        if "transports" in vars(self):
+            self.transports.close()
+
+    @cached_property
+    def machines(self) -> Mapping[str, Machine]:
+        """Every machine of the inventory with its facts, parents first."""
+        return build_machines(self.inventory, {host.name: self._seen(host) for host in self.inventory})
+
+    def _seen(self, host: Host) -> Snapshot | Unobservable:
+        if host.connection is Connection.NONE:
+            return Unobservable("inventory", f"nobody logs in to {host.name} (connection: none)")
+        if host.name in self.unreachable:
+            return Unobservable("connection", f"{host.name} could not be reached: {self.unreachable[host.name]}")
+        snapshot = self.collected[host.name].snapshot
+        if snapshot is None:
+            raise AssertionError(f"{host.name} is neither reachable nor unreachable")
+        return snapshot
+
+    @cached_property
+    def unreachable(self) -> Mapping[str, str]:
+        """Machines that should have been reached and were not, with the one line that says why."""
+        return {
+            name: collected.trouble
+            for name, collected in self.collected.items()
+            if collected.snapshot is None and collected.host.connection is not Connection.NONE
+        }
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What is to be verified on which machine."""
+        return Plan(self.suites, self.machines.values(), self.unreachable, self.profiles)
+
+    @cached_property
+    def chains(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the chains, ` > ` between their hosts, and the hosts of each."""
+        lines = (tuple(host.name for host in chain) for chain in self.inventory.chains())
+        return {" > ".join(line): line for line in lines}
+
+    def chains_of(self, host: str) -> list[str]:
+        """Names of the chains that a host is part of."""
+        return [name for name, line in self.chains.items() if host in line]

@@ -1,0 +1,269 @@
+"""SSH by paramiko: one connection per host, through any number of hops, with a deadline for everything."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import paramiko
+
+from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.transport.base import Completed, TransportError
+from pytest_nestvirt.transport.dial import Stream, dial, hang_up, shake_hands
+from pytest_nestvirt.transport.host_keys import KnownHosts
+from pytest_nestvirt.transport.login import authenticate
+from pytest_nestvirt.transport.peer import PEER_FAILURES, reason
+from pytest_nestvirt.transport.session import Session
+from pytest_nestvirt.transport.ssh_config import Login, resolve_login
+from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
+from pytest_nestvirt.transport.sudo import sudo_gate
+
+if TYPE_CHECKING:
+    from pytest_nestvirt.transport.jumps import Jumps
+
+_SESSIONS = 8
+"""Commands at once on one connection: sshd allows ten sessions (MaxSessions) unless told otherwise."""
+_ALIVE_SECONDS = 5.0
+_UNWATCHED = 64 * 1024
+"""Bytes of standard input that the buffers of a socket take even if nobody reads them."""
+
+
+class DeadHopError(TransportError):
+    """A host could not be reached because a hop on the way to it could not be used."""
+
+
+class SshTransport:
+    """One host over SSH, directly or through the connection of another one (`via`). See `Transport`.
+
+    Without `via`, a ProxyJump of the SSH configuration is followed, by `jumps` if given (which shares the hops
+    between hosts and closes them).
+    """
+
+    def __init__(
+        self, host: Host, via: SshTransport | None = None, *, jumps: Jumps | None = None, cap: int = DEFAULT_CAP
+    ) -> None:
+        self.host = host
+        self._via = via
+        self._jumps = jumps
+        self._cap = cap
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(_SESSIONS)
+        self._transport: paramiko.Transport | None = None
+        self._attempts = 0
+        self._failure: TransportError | None = None
+
+    @cached_property
+    def login(self) -> Login:
+        """Where and as whom. Raises `TransportError` (configuration)."""
+        return resolve_login(self.host)
+
+    @cached_property
+    def hop(self) -> SshTransport | None:
+        """The transport this one goes through. Raises `TransportError` (configuration)."""
+        if self._via is not None or not self.login.jumps:
+            return self._via
+        if self._jumps is None:
+            raise self._error("configuration", "ProxyJump needs to be told who keeps the hops", "use `Transports`")
+        return self._jumps.last(self.host, self.login.jumps)
+
+    @property
+    def where(self) -> str:
+        """Address for people."""
+        try:
+            via = f" via {self.hop.host.name}" if self.hop else ""
+        except TransportError:
+            return self.host.ssh.address or self.host.name
+        return f"{self.login.user}@{self.login.hostname}:{self.login.port}{via}"
+
+    def run(self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False) -> Completed:
+        """Run a shell command. See `Transport.run`."""
+        require_text(self.host.name, command)
+        budget = self.host.deadlines.command if timeout is None else timeout
+        gate = sudo_gate(self.host, self.login.user) if become else None
+        if not self._slots.acquire(timeout=budget):
+            raise self._error("session", f"all {_SESSIONS} sessions of the connection were busy for {budget:g} s")
+        try:
+            with ExitStack() as ending:
+                channel, transport = self._open("session", None)
+                ending.callback(_close, channel)
+                exchange = Exchange(stdin, cap=self._cap, gate=gate)
+                return self._converse(channel, transport, exchange, command, budget)
+        finally:
+            self._slots.release()
+
+    def _converse(
+        self, channel: paramiko.Channel, transport: paramiko.Transport, exchange: Exchange, command: str, budget: float
+    ) -> Completed:
+        started = time.monotonic()
+        session = Session(channel, exchange, started + budget)
+        full = exchange.gate.wrap(command) if exchange.gate else command
+        with self._watched(exchange, budget):
+            try:
+                status = session.run(transport, full)
+            except TimeoutError as error:
+                left = (
+                    "what it started in the background keeps its output open" if session.has_status else "still running"
+                )
+                raise exchange.unfinished(self.host.name, f"{left} after {budget:g} s", command) from error
+        seconds = time.monotonic() - started
+        if status is not None or exchange.hopeless:
+            return exchange.completed(1 if status is None else status, seconds)
+        if transport.is_active() and session.declined:
+            raise self._error(
+                "session", "the host declined to run a command", "does the account have a shell (ForceCommand)?"
+            )
+        ended = "ended by a signal" if transport.is_active() else "the session was lost"
+        raise exchange.unfinished(self.host.name, f"{ended} after {seconds:.1f} s", command)
+
+    def _watched(self, exchange: Exchange, budget: float) -> ExitStack:
+        """Large input to a host that has stopped reading blocks in the socket, where no deadline is looked at."""
+        stack = ExitStack()
+        if len(exchange.pending) > _UNWATCHED:
+            watch = threading.Timer(budget + 1, self._abandon)
+            watch.daemon = True
+            watch.start()
+            stack.callback(watch.cancel)
+        return stack
+
+    def _abandon(self) -> None:
+        """Make whoever is blocked in writing give up, on every connection of the way."""
+        if self._transport is not None:
+            self._transport.packetizer.close()
+        if self.hop is not None:
+            self.hop._abandon()  # noqa: SLF001 - one of us
+
+    def tunnel(self, target: Host, address: str, port: int) -> paramiko.Channel:
+        """A channel through this host to another one's sshd. Raises `TransportError` in the name of `target`."""
+        try:
+            return self._open("direct-tcpip", (address, port))[0]
+        except paramiko.ChannelException as error:
+            raise _tunnel_refused(self.host, target, f"{address}:{port}", error) from error
+        except DeadHopError as error:
+            raise DeadHopError(target.name, error.stage, error.what, error.remedy) from error
+        except _SilentError as error:
+            what = (
+                f"its hop {self.host.name} got no answer from {address}:{port} within {self.host.deadlines.connect:g} s"
+            )
+            raise TransportError(target.name, "connect", what, "is the machine up and the address right?") from error
+        except TransportError as error:
+            what = f"its hop {self.host.name} cannot be used: {error.stage}: {error.what}"
+            raise DeadHopError(target.name, "connect", what, error.remedy) from error
+
+    def _open(self, kind: str, target: tuple[str, int] | None) -> tuple[paramiko.Channel, paramiko.Transport]:
+        """Open a channel. A connection that turns out dead is made anew, once: nothing has been started yet.
+
+        Raises `TransportError`, and for tunnels paramiko.ChannelException where the host is well and refuses.
+        """
+        wait = self.host.deadlines.connect
+        for _ in range(2):
+            transport, fresh = self._connection()
+            try:
+                return transport.open_channel(
+                    kind, target, ("127.0.0.1", 0) if target else None, timeout=wait
+                ), transport
+            except paramiko.ChannelException as error:
+                if target:
+                    raise
+                raise self._error(
+                    "session", f"the host opens no session ({reason(error)})", "see MaxSessions there"
+                ) from error
+            except PEER_FAILURES as error:
+                failure = error
+            if transport.is_active() and _answers(transport):
+                raise _SilentError(
+                    self.host.name, "session", f"no channel was opened within {wait:g} s", "is it overloaded?"
+                )
+            self._discard(transport)
+            if fresh:
+                break
+        raise self._error("session", f"the connection was lost ({reason(failure)})") from failure
+
+    def _connection(self) -> tuple[paramiko.Transport, bool]:
+        """The connection, and whether it was made just now. Those who waited for a failing attempt share its failure."""
+        attempts = self._attempts
+        with self._lock:
+            if self._transport is not None and self._transport.is_active():
+                return self._transport, False
+            if self._failure is not None and self._attempts > attempts:
+                raise type(self._failure)(*self._failure.args) from self._failure
+            self._attempts += 1
+            self._failure = None
+            try:
+                self._transport = self._connect()
+            except TransportError as error:
+                self._failure = error
+                raise
+            return self._transport, True
+
+    def _connect(self) -> paramiko.Transport:
+        login = self.login
+        known = KnownHosts(self.host.name, login.known_as, login.known_hosts, self.host.ssh.host_key)
+        stream = self._stream()
+        transport = shake_hands(self.host, stream, known)
+        try:
+            known.verify(transport.get_remote_server_key())
+            authenticate(transport, self.host, login)
+        except PEER_FAILURES as error:
+            hang_up(stream, transport)
+            raise self._error("connect", f"the connection was lost ({reason(error)})") from error
+        except BaseException:
+            hang_up(stream, transport)
+            raise
+        return transport
+
+    def _stream(self) -> Stream:
+        login = self.login
+        if self.hop is None:
+            return dial(self.host, login.hostname, login.port)
+        return self.hop.tunnel(self.host, login.hostname, login.port)
+
+    def _discard(self, transport: paramiko.Transport) -> None:
+        with self._lock:
+            if self._transport is transport:
+                self._transport = None
+        hang_up(transport.sock, transport)
+
+    def close(self) -> None:
+        """Give back this host's connection; those of its hops are theirs to close."""
+        with self._lock:
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            hang_up(transport.sock, transport)
+
+    def _error(self, stage: str, what: str, remedy: str = "") -> TransportError:
+        return TransportError(self.host.name, stage, what, remedy)
+
+
+class _SilentError(TransportError):
+    """The connection is alive, and opening a channel took too long all the same."""
+
+
+def _answers(transport: paramiko.Transport) -> bool:
+    """Whether the other side is still there: it opens a session, or refuses to."""
+    try:
+        _close(transport.open_channel("session", timeout=_ALIVE_SECONDS))
+    except paramiko.ChannelException:
+        return True
+    except PEER_FAILURES:
+        return False
+    return True
+
+
+def _close(channel: paramiko.Channel) -> None:
+    with suppress(*PEER_FAILURES):
+        channel.close()
+
+
+def _tunnel_refused(hop: Host, target: Host, address: str, error: paramiko.ChannelException) -> TransportError:
+    if error.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
+        what, remedy = (
+            f"its hop {hop.name} forbids forwarding to {address}",
+            "see AllowTcpForwarding and PermitOpen there",
+        )
+    else:
+        what = f"its hop {hop.name} cannot reach {address} ({error.text})"
+        remedy = "is the machine up, and is the address the one that the hop knows?"
+    return TransportError(target.name, "connect", what, remedy)

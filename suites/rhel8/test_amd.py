@@ -1,0 +1,69 @@
+"""RHEL 8, section 18.2: nesting on AMD."""
+
+from __future__ import annotations
+
+from pytest_nestvirt import Machine, Unobservable, requirement
+from pytest_nestvirt.catalogue.applicability import runs
+from pytest_nestvirt.facts.cpu import Capable
+from pytest_nestvirt.facts.persistence import nested_after_boot
+from pytest_nestvirt.facts.tell import tell
+
+ZEN = 23
+"""`cpu family` of the first EPYC, with which the document begins to expect svm and npt."""
+
+
+@requirement("RHEL8-AMD-PREREQ")
+def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version')}"
+    assert l1.domain.running, f"the domain of {l1.name} is not running"
+
+
+@requirement("RHEL8-AMD-CPU-FLAGS")
+def test_cpu_offers_svm_and_npt(l0: Machine) -> None:
+    missing = {"svm", "npt"} - l0.cpu.flags
+    assert not missing, f"missing on at least one processor: {' '.join(sorted(missing))}"
+    seen = l0.cpu.nested
+    if seen.capable is Capable.UNKNOWN:
+        raise Unobservable("cpu.nested", seen.why)
+    assert seen.capable is Capable.YES, seen.why
+
+
+@requirement("RHEL8-AMD-EPYC")
+def test_epyc_and_later_has_both_flags(l0: Machine) -> None:
+    expected = l0.cpu.family >= ZEN
+    assert {"svm", "npt"} <= l0.cpu.flags or not expected, f"{tell(l0, 'cpu.model_name')} does not show both svm and npt"
+
+
+@requirement("RHEL8-AMD-NESTED-ON")
+def test_nesting_is_on(l0: Machine) -> None:
+    assert l0.kvm.nested, f"{l0.kvm.module} has nested={l0.kvm.nested_raw}"
+
+
+@requirement("RHEL8-AMD-NESTED-OFF")
+def test_parameter_reads_as_on_or_off(l0: Machine) -> None:
+    assert l0.kvm.nested_raw in {"0", "N", "1", "Y"}, f"nested reads {l0.kvm.nested_raw!r}"
+
+
+@requirement("RHEL8-AMD-VOLATILE")
+def test_nesting_will_not_be_lost_at_the_next_boot(l0: Machine) -> None:
+    after_boot = nested_after_boot(l0, "kvm_amd")
+    assert after_boot.enabled or not l0.kvm.nested, f"nesting is on now, but {after_boot.why}"
+
+
+@requirement("RHEL8-AMD-PERSIST")
+def test_nesting_is_configured_to_last(l0: Machine) -> None:
+    after_boot = nested_after_boot(l0, "kvm_amd")
+    assert after_boot.enabled, after_boot.why
+
+
+@requirement("RHEL8-AMD-L1-PASSTHROUGH")
+def test_guest_hypervisor_gets_the_host_cpu(l1: Machine) -> None:
+    assert l1.domain.cpu_mode == "host-passthrough", f"the domain's <cpu> has mode {l1.domain.cpu_mode}"
+
+
+@requirement("RHEL8-AMD-L1-CPU-REWRITE")
+def test_cpu_element_holds_nothing_of_an_earlier_one(l1: Machine) -> None:
+    assert l1.domain.xml.cpu_elements == 1, f"the domain has {l1.domain.xml.cpu_elements} <cpu> elements"
+    assert not l1.domain.xml.cpu_model, f"a model is left in <cpu>: {l1.domain.xml.cpu_model}"
+    taken = sorted(name for name, policy in l1.domain.features.items() if policy in {"disable", "forbid"})
+    assert not taken, f"<cpu> takes away {' '.join(taken)}"

@@ -1,0 +1,66 @@
+"""RHEL 8, section 18.3 and the huge page rule of 18.5: nesting on IBM Z."""
+
+from __future__ import annotations
+
+from pytest_nestvirt import Machine, Unobservable, requirement
+from pytest_nestvirt.catalogue.applicability import runs
+from pytest_nestvirt.facts.persistence import nested_after_boot, switched_on_at_boot
+from pytest_nestvirt.facts.tell import tell
+
+REFUSAL = "kvm-s390: A KVM host that supports nesting cannot back its KVM guests with huge pages"
+
+
+@requirement("RHEL8-Z-PREREQ")
+def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version')}"
+    assert l1.domain.running, f"the domain of {l1.name} is not running"
+
+
+@requirement("RHEL8-Z-CPU-SIE")
+def test_cpu_offers_sie(l0: Machine) -> None:
+    assert "sie" in l0.cpu.flags, "the features of the processors do not name sie"
+
+
+@requirement("RHEL8-Z-NESTED-ON")
+def test_nesting_is_on(l0: Machine) -> None:
+    assert l0.kvm.nested, f"{l0.kvm.module} has nested={l0.kvm.nested_raw}"
+
+
+@requirement("RHEL8-Z-NESTED-OFF")
+def test_parameter_reads_as_on_or_off(l0: Machine) -> None:
+    assert l0.kvm.nested_raw in {"0", "N", "1", "Y"}, f"nested reads {l0.kvm.nested_raw!r}"
+
+
+@requirement("RHEL8-Z-VOLATILE")
+def test_nesting_will_not_be_lost_at_the_next_boot(l0: Machine) -> None:
+    after_boot = nested_after_boot(l0, "kvm")
+    assert after_boot.enabled or not l0.kvm.nested, f"nesting is on now, but {after_boot.why}"
+
+
+@requirement("RHEL8-Z-PERSIST")
+def test_nesting_is_configured_to_last(l0: Machine) -> None:
+    after_boot = nested_after_boot(l0, "kvm")
+    assert after_boot.enabled, after_boot.why
+    huge_pages = switched_on_at_boot(l0, "kvm", "hpage")
+    assert not huge_pages.enabled, f"kvm will not load at the next boot: nesting is on and {huge_pages.why}"
+
+
+@requirement("RHEL8-Z-NO-CPU-STEP")
+def test_guest_hypervisor_has_sie_without_further_ado(l1: Machine) -> None:
+    assert "sie" in l1.cpu.flags, f"{l1.name} does not show sie"
+
+
+@requirement("RHEL8-Z-HPAGE-CONFLICT")
+def test_nesting_excludes_huge_pages(l0: Machine) -> None:
+    assert not (l0.kvm.nested and l0.kvm.hpage), "kvm runs with nested and hpage both on"
+    domains = l0.libvirt.domains.values() if l0.kvm.nested else ()
+    backed = sorted(domain.name for domain in domains if domain.running and domain.xml.hugepages)
+    assert not backed, f"nesting is on, and guests run on huge pages: {', '.join(backed)}"
+
+
+@requirement("RHEL8-Z-HPAGE-DMESG")
+def test_kernel_logs_why_it_refuses_both(l0: Machine) -> None:
+    refused = any(REFUSAL in line for line in l0.kernel.log)
+    if not refused and not (l0.kvm.nested and l0.kvm.hpage):
+        raise Unobservable("kernel log", "nobody has tried to load kvm with both options since the last boot")
+    assert refused, "kvm was loaded with both options, and the kernel did not refuse it"

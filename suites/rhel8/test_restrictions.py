@@ -1,0 +1,52 @@
+"""RHEL 8, section 18.5: restrictions that hold for every architecture, and for x86."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pytest_nestvirt import Machine, Unobservable, requirement
+from pytest_nestvirt.facts.render import render
+
+
+@requirement("RHEL8-ARCH-LIST")
+def test_host_is_of_a_listed_architecture(l0: Machine) -> None:
+    assert l0.kernel.architecture in {"x86_64", "s390x", "ppc64le"}, f"the host is {l0.kernel.architecture}"
+    assert l0.cpu.vendor in {"intel", "amd", "ibm-z", "ibm-power"}, f"the processors are made by {l0.cpu.vendor}"
+    is_power = l0.cpu.vendor == "ibm-power"
+    assert not is_power or l0.cpu.power.generation == 9, f"the host is POWER{l0.cpu.power.generation}"
+
+
+@requirement("RHEL8-L3")
+def test_nested_guest_is_no_hypervisor(l2: Machine) -> None:
+    guests = nested_deeper(l2)
+    assert not guests, f"{l2.name} runs guests with KVM: {', '.join(guests)}"
+    if l2.kvm.usable:
+        raise Unobservable("kvm.usable", f"KVM works in {l2.name}, and no guest was seen to run with it")
+
+
+def nested_deeper(l2: Machine) -> list[str]:
+    """Names of the guests that were seen to run with KVM inside a nested guest."""
+    found = []
+    for guest in l2.guests:
+        with suppress(Unobservable):
+            found += [guest.name] * (guest.platform.virtualization == "kvm")
+    with suppress(Unobservable):
+        found += [process.name for process in l2.qemu.processes if process.accel == "kvm"]
+    return found
+
+
+@requirement("RHEL8-L1-FEATURE-SUBSET")
+def test_guest_hypervisor_lacks_features_of_its_host(l0: Machine, l1: Machine) -> None:
+    assert l0.cpu.flags - l1.cpu.flags, f"{l1.name} shows every processor feature of {l0.name}"
+
+
+@requirement("RHEL8-L1-NO-IOMMU")
+def test_guest_hypervisor_has_no_iommu(l1: Machine) -> None:
+    tables = {"DMAR", "IVRS"} & l1.firmware.acpi_tables
+    assert not tables, f"the firmware of {l1.name} has {render(tables)}"
+    assert l1.firmware.iommu_groups == 0, f"{l1.name} has {l1.firmware.iommu_groups} IOMMU groups"
+
+
+@requirement("RHEL8-L1-NO-APICV")
+def test_guest_hypervisor_has_no_apicv(l1: Machine) -> None:
+    assert not l1.kvm.enabled("enable_apicv", "kvm_intel"), f"kvm_intel of {l1.name} has enable_apicv on"

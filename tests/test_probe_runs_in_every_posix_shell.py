@@ -1,0 +1,332 @@
+"""The probe does its work in each shell that a host may have, with the tools it has, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from probe_transports import NONCE
+
+from pytest_nestvirt.collect.frames import parse_frames
+from pytest_nestvirt.collect.probe import probe_input
+from pytest_nestvirt.collect.sections import FIXED
+from pytest_nestvirt.collect.snapshot import Section, Status
+from pytest_nestvirt.inventory.model import Become
+
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
+BUSYBOX_TOOLS = ("sh", "head", "grep", "ls", "tr", "cat", "id", "uname", "timeout", "dmesg")
+
+
+def installed(*tools: str) -> pytest.MarkDecorator:
+    """Skip where one of the tools is not installed."""
+    gone = [tool for tool in tools if shutil.which(tool) is None]
+    return pytest.mark.skipif(bool(gone), reason=f"not installed: {', '.join(gone)}")
+
+
+every_shell = pytest.mark.parametrize(
+    "shell", [pytest.param(argv, id=name, marks=installed(argv[0])) for name, argv in SHELLS.items()]
+)
+
+
+def probe(
+    argv: Sequence[str], become: Become = Become.AUTO, **options: object
+) -> tuple[dict[str, Section], bool, subprocess.CompletedProcess[bytes]]:
+    """Run the probe by a shell and read its frames."""
+    done = subprocess.run(  # type: ignore[call-overload]
+        argv, input=probe_input(NONCE, become), capture_output=True, timeout=120, check=False, **options
+    )
+    sections, complete = parse_frames(done.stdout, NONCE)
+    return sections, complete, done
+
+
+class SmallHost:
+    """A machine of nothing but BusyBox: a directory that the probe takes for the root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "bin").mkdir(parents=True)
+        shutil.copy(shutil.which("busybox") or "", root / "bin/busybox")
+        for tool in BUSYBOX_TOOLS:
+            (root / "bin" / tool).symlink_to("busybox")
+        for directory in ("proc/self", "sys/kernel", "sys/module", "dev", "etc/modprobe.d", "tmp"):
+            (root / directory).mkdir(parents=True)
+        os.mknod(root / "dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        (root / "dev/null").chmod(0o666)
+
+    def write(self, path: str, data: bytes | str, mode: int = 0o644) -> Path:
+        """A file of the host."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data if isinstance(data, bytes) else data.encode())
+        file.chmod(mode)
+        return file
+
+    def probe(self, *, user: int = 0, become: Become = Become.AUTO, path: str = "/bin") -> dict[str, Section]:
+        """What the probe finds there."""
+        argv = ["chroot", f"--userspec={user}:{user}", str(self.root), "/bin/busybox", "sh"]
+        sections, complete, done = probe(argv, become, env={"PATH": path}, executable=shutil.which("chroot"))
+        assert complete, (done.stdout[-500:], done.stderr)
+        return sections
+
+    def everything(self) -> set[str]:
+        """The paths of all there is."""
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*")}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallHost:
+    """An empty BusyBox host; changing the root takes root."""
+    if os.geteuid() != 0 or shutil.which("busybox") is None or shutil.which("chroot") is None:
+        pytest.skip("changing the root directory takes root, chroot and a static busybox")
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    return SmallHost(tmp_path / "root")
+
+
+@every_shell
+def test_every_fixed_section_is_answered(shell: list[str]) -> None:
+    """On a real machine the probe reaches its end and leaves none of its questions without an answer."""
+    sections, complete, done = probe(shell)
+    assert complete
+    assert done.returncode == 0
+    assert set(FIXED) - set(sections) == set()
+    assert sections["proc/cpuinfo"].data == Path("/proc/cpuinfo").read_bytes() or b"MHz" in sections["proc/cpuinfo"].data
+    assert sections["proc/version"].data == Path("/proc/version").read_bytes()
+    assert sections["sos_commands/kernel/uname_-a"].text.split() == list(os.uname()[:1]) + sections[
+        "sos_commands/kernel/uname_-a"
+    ].text.split()[1:]
+
+
+@every_shell
+def test_shells_agree(shell: list[str]) -> None:
+    """What does not change between two readings reads the same in every shell, byte for byte."""
+    steady = ("proc/cmdline", "etc/os-release", "sys/firmware/acpi/tables/", "usr/lib/modprobe.d/")
+    sections, _, _ = probe(shell)
+    reference, _, _ = probe(["sh"])
+    assert [sections[name] for name in steady] == [reference[name] for name in steady]
+
+
+@installed("shellcheck")
+def test_shellcheck_finds_nothing() -> None:
+    """The probe is clean POSIX sh."""
+    script = files("pytest_nestvirt.collect").joinpath("probe.sh").read_bytes()
+    done = subprocess.run(["shellcheck", "-s", "sh", "-"], input=script, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+@every_shell
+def test_no_command_eats_the_rest(shell: list[str], tmp_path: Path) -> None:
+    """A tool that reads its standard input gets none of the probe."""
+    (tmp_path / "lscpu").write_text("#!/bin/sh\ncat\necho seen\n")
+    (tmp_path / "lscpu").chmod(0o755)
+    sections, complete, _ = probe(shell, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert complete
+    assert sections["sos_commands/processor/lscpu"].text == "seen\n"
+
+
+@every_shell
+def test_open_standard_input_does_not_hold_it_up(shell: list[str]) -> None:
+    """The probe ends by itself where the sender keeps its standard input open."""
+    process = subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(probe_input(NONCE, Become.NEVER))
+    process.stdin.flush()
+    _, complete = parse_frames(process.stdout.read(), NONCE)
+    assert complete
+    assert process.wait(timeout=30) == 0
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_busybox_is_enough(small: SmallHost) -> None:
+    """On a host without any optional tool each of them is reported missing, files are read all the same."""
+    small.write("proc/cpuinfo", "processor\t: 0\nflags\t\t: vmx ept\n")
+    small.write("sys/module/kvm_intel/parameters/nested", "Y\n")
+    small.write("sys/module/kvm_intel/refcnt", "0\n")
+    found = small.probe()
+    assert found["proc/cpuinfo"].text == "processor\t: 0\nflags\t\t: vmx ept\n"
+    assert found["sys/module/kvm_intel"] == Section("sys/module/kvm_intel")
+    assert found["sys/module/kvm_intel/parameters/nested"].text == "Y\n"
+    assert found["sys/module/kvm_amd"].status is Status.MISSING
+    assert found["dev/kvm"].status is Status.MISSING
+    assert found["nestvirt/kvm_ioctl"].text == "error=ENOENT\n"
+    absent = ("nestvirt/packages", "sos_commands/processor/lscpu", "nestvirt/systemd-detect-virt_--vm")
+    assert {found[name].status for name in absent} == {Status.MISSING}
+    assert found["nestvirt/whoami"].text == "uid=0 sudo=none\n"
+
+
+def test_nothing_is_left_on_the_host(small: SmallHost) -> None:
+    """After the probe the host has the files that it had before."""
+    small.write("etc/modprobe.d/kvm.conf", "options kvm_intel nested=1\n")
+    before = small.everything()
+    small.probe()
+    assert small.everything() == before
+
+
+def test_hosts_without_core_tools_still_answer(small: SmallHost) -> None:
+    """With no tool but the shell the probe reaches its end, and what needed a tool is no finding."""
+    small.write("sys/module/kvm/parameters/nested", "1\n")
+    small.write("proc/cpuinfo", "features\t: sie\n")
+    for tool in BUSYBOX_TOOLS:
+        (small.root / "bin" / tool).unlink()
+    found = small.probe(path="/nowhere")
+    # BusyBox may run its own applets without any file; then the file is read, else it is not taken for empty.
+    assert found["proc/cpuinfo"].status is Status.FAILED or found["proc/cpuinfo"].text == "features\t: sie\n"
+    assert found["sys/module/kvm/parameters/nested"].text == "1\n"
+
+
+def test_modprobe_files_come_with_any_name(small: SmallHost) -> None:
+    """Configuration that mentions kvm is read whatever its file is called; the listing has every name."""
+    small.write("etc/modprobe.d/my kvm 100%.conf", "options kvm-intel nested=0\n")
+    small.write("etc/modprobe.d/blacklist.conf", "blacklist KVM_intel\n")
+    small.write("etc/modprobe.d/unrelated.conf", "options snd index=0\n")
+    small.write("etc/modprobe.d/two\nlines.conf", "options kvm nested=1\n")
+    small.write("etc/modprobe.d/notes.txt", "kvm\n")
+    found = small.probe()
+    assert found["etc/modprobe.d/my kvm 100%.conf"].text == "options kvm-intel nested=0\n"
+    assert found["etc/modprobe.d/blacklist.conf"].text == "blacklist KVM_intel\n"
+    assert found["etc/modprobe.d/two\nlines.conf"].status is Status.FAILED
+    assert "etc/modprobe.d/unrelated.conf" not in found
+    assert "etc/modprobe.d/notes.txt" not in found
+    assert found["etc/modprobe.d/"].text.splitlines() == [
+        "blacklist.conf",
+        "my kvm 100%.conf",
+        "notes.txt",
+        "two?lines.conf",
+        "unrelated.conf",
+    ]
+
+
+def test_refused_is_not_missing(small: SmallHost) -> None:
+    """Files and directories that the account may not read are denied; what is not there is missing."""
+    small.write("sys/class/dmi/id/product_uuid", "x\n", mode=0o400)
+    small.write("etc/modprobe.d/secret.conf", "options kvm nested=1\n", mode=0o600)
+    small.write("usr/lib/modprobe.d/kvm.conf", "options kvm nested=1\n")
+    (small.root / "usr/lib/modprobe.d").chmod(0o700)
+    (small.root / "run").mkdir(mode=0o700)
+    found = small.probe(user=65534)
+    denied = ("sys/class/dmi/id/product_uuid", "etc/modprobe.d/secret.conf", "usr/lib/modprobe.d/", "run/modprobe.d/")
+    assert {name: found[name].status for name in denied} == dict.fromkeys(denied, Status.DENIED)
+    assert found["sys/class/dmi/id/sys_vendor"].status is Status.MISSING
+    assert found["nestvirt/whoami"].text == "uid=65534 sudo=none\n"
+
+
+def test_sudo_is_used_where_it_is_granted_and_allowed(small: SmallHost) -> None:
+    """What was refused is read by sudo where that asks no password, unless the inventory says never."""
+    small.write("sys/class/dmi/id/product_uuid", "x\n", mode=0o400)
+    small.write(
+        "bin/sudo",
+        '#!/bin/sh\n[ "$1" = -n ] || exit 9\ncase "$2 $5" in "true "*) ;; *product_uuid) echo by-sudo ;; *) exit 1 ;; esac\n',
+        mode=0o755,
+    )
+    granted = small.probe(user=65534)
+    assert granted["sys/class/dmi/id/product_uuid"].text == "by-sudo\n"
+    assert granted["nestvirt/whoami"].text == "uid=65534 sudo=yes\n"
+    never = small.probe(user=65534, become=Become.NEVER)
+    assert never["sys/class/dmi/id/product_uuid"].status is Status.DENIED
+    assert never["nestvirt/whoami"].text == "uid=65534 sudo=none\n"
+
+
+def test_sudo_that_asks_is_left_alone(small: SmallHost) -> None:
+    """Where sudo wants a password nothing is read by it, and the probe says so."""
+    small.write("sys/class/dmi/id/product_uuid", "x\n", mode=0o400)
+    small.write("bin/sudo", "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n", mode=0o755)
+    found = small.probe(user=65534)
+    assert found["sys/class/dmi/id/product_uuid"].status is Status.DENIED
+    assert found["nestvirt/whoami"].text == "uid=65534 sudo=no\n"
+
+
+def test_unmounted_sys_is_no_finding(small: SmallHost) -> None:
+    """Where /sys is not mounted, nothing in it is called missing: a module may be loaded all the same."""
+    shutil.rmtree(small.root / "sys")
+    found = small.probe()
+    below = [section for name, section in found.items() if name.startswith("sys/")]
+    assert below
+    assert {section.status for section in below} == {Status.FAILED}
+
+
+def test_nul_bytes_become_newlines(small: SmallHost) -> None:
+    """Device-tree strings and the arguments of QEMU stand one a line; of PID 1's environment one value is taken."""
+    small.write("proc/device-tree/compatible", b"qemu,pseries\0ibm,powernv\0")
+    small.write("proc/1/environ", b"SECRET=1\0container=lxc\0HOME=/\0")
+    small.write("proc/1/comm", "init\n")
+    small.write("proc/4711/comm", "qemu-system-x86\n")
+    small.write("proc/4711/cmdline", b"/usr/bin/qemu-system-x86_64\0-name\0guest=a b\0-append\0two\nlines\0")
+    small.write("proc/4712/comm", "qemu-ga\n")
+    found = small.probe()
+    assert found["proc/device-tree/compatible"].text == "qemu,pseries\nibm,powernv\n"
+    assert found["proc/1/environ-container"].text == "lxc\n"
+    assert not any("SECRET" in section.text for section in found.values())
+    assert found["nestvirt/qemu/"].text == "4711\n"
+    assert found["nestvirt/qemu/4711"].text.splitlines() == [
+        "/usr/bin/qemu-system-x86_64",
+        "-name",
+        "guest=a b",
+        "-append",
+        "two lines",
+    ]
+
+
+def test_bytes_are_counted_not_characters(small: SmallHost) -> None:
+    """What is no ASCII, and what is no UTF-8, arrives as it is."""
+    small.write("sys/class/dmi/id/sys_vendor", "Société Générale\n")
+    small.write("etc/os-release", b'NAME="\xff\xfe"\nID=x')
+    found = small.probe()
+    assert found["sys/class/dmi/id/sys_vendor"].text == "Société Générale\n"
+    assert found["etc/os-release"].data == b'NAME="\xff\xfe"\nID=x'
+
+
+def test_huge_files_are_truncated(small: SmallHost) -> None:
+    """A file beyond the cap arrives as its beginning, and is called truncated."""
+    small.write("etc/modprobe.d/kvm.conf", b"# kvm\n" + b"x" * (2 << 20))
+    assert small.probe()["etc/modprobe.d/kvm.conf"].status is Status.TRUNCATED
+
+
+def test_a_device_that_is_none_is_not_asked(small: SmallHost) -> None:
+    """A plain file in the place of /dev/kvm is no KVM."""
+    small.write("dev/kvm", "")
+    found = small.probe()
+    assert found["dev/kvm"].text.startswith("-rw-r--r--")
+    assert found["nestvirt/kvm_ioctl"].text == "error=ENOTTY\n"
+
+
+def test_kernel_log_that_is_refused_is_denied(small: SmallHost) -> None:
+    """An unprivileged dmesg that is turned down is no empty log."""
+    (small.root / "bin/dmesg").unlink()
+    small.write("bin/dmesg", "#!/bin/sh\necho 'dmesg: read kernel buffer failed: Operation not permitted' >&2\nexit 1\n", 0o755)
+    assert small.probe()["sos_commands/kernel/dmesg"].status is Status.DENIED
+
+
+def test_kernel_log_is_filtered(small: SmallHost) -> None:
+    """Only lines that concern virtualization leave the host."""
+    (small.root / "bin/dmesg").unlink()
+    small.write("bin/dmesg", "#!/bin/sh\necho '[1.0] kvm: Nested Virtualization enabled'\necho '[2.0] usb 1-1: new'\n", 0o755)
+    assert small.probe()["sos_commands/kernel/dmesg"].text == "[1.0] kvm: Nested Virtualization enabled\n"
+
+
+def test_tools_that_hang_are_ended(small: SmallHost) -> None:
+    """A tool that does not answer costs its time limit, not the collection."""
+    small.write("bin/lscpu", "#!/bin/sh\nexec sleep 600\n", 0o755)
+    (small.root / "bin/sleep").symlink_to("busybox")
+    small.write("bin/patient", "")
+    (small.root / "bin/timeout").unlink()
+    # The limit itself is the probe's; a stand-in makes it a short one.
+    small.write("bin/timeout", '#!/bin/sh\nshift\n[ "$1" = lscpu ] && exit 124\nexec "$@"\n', 0o755)
+    section = small.probe()["sos_commands/processor/lscpu"]
+    assert (section.status, section.exit_code) == (Status.FAILED, 124)
+
+
+def test_a_posix_shell_on_windows_is_recognised(small: SmallHost) -> None:
+    """A shell of Git for Windows emulates /proc: nothing of that is read."""
+    argv = ["chroot", str(small.root), "/bin/busybox", "sh"]
+    sections, complete, _ = probe(argv, env={"PATH": "/bin", "OS": "Windows_NT"}, executable=shutil.which("chroot"))
+    assert list(sections) == ["nestvirt/windows/shell"]
+    assert not complete
