@@ -9,7 +9,7 @@ from typing import Any
 from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.inventory.model import Connection, Host, Inventory
+from pytest_nestvirt.inventory.model import Connection, Environment, Host, Inventory
 
 Texts = Mapping[str, str | Status]
 """Section name -> its text, or the status of one that has none."""
@@ -202,7 +202,7 @@ def qemu(*command_lines: str) -> Texts:
 # ---- conforming chains
 
 EL8 = "4.18.0-372.9.1.el8"
-DEV = {"environment": "dev"}
+DEV = {"environment": Environment.DEV}
 INTEL_FLAGS = "fpu msr pae lm vmx est tpr_shadow vnmi ept vpid ept_ad avx512f"
 AMD_FLAGS = "fpu msr pae lm svm npt nrip_save avic avx2"
 XEON = "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz"

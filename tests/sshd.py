@@ -72,7 +72,9 @@ class Sshd:
     Logs in the user who runs the tests, by `client_key`. `config` are further lines of sshd_config.
     """
 
-    def __init__(self, directory: Path, *, addresses: Sequence[str] = ("127.0.0.1",), config: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, *, addresses: Sequence[str] = ("127.0.0.1",), config: Sequence[str] = ()
+    ) -> None:
         self.directory = directory
         self.addresses = tuple(addresses)
         self.port = free_port()

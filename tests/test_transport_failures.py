@@ -91,9 +91,7 @@ def test_a_host_that_accepts_and_hangs(sshd: Sshd, listener: socket.socket) -> N
         (b"SSH-1.5-old\r\n", "no SSH session came about"),
     ],
 )
-def test_something_else_than_ssh_on_the_port(
-    sshd: Sshd, listener: socket.socket, banner: bytes, words: str
-) -> None:
+def test_something_else_than_ssh_on_the_port(sshd: Sshd, listener: socket.socket, banner: bytes, words: str) -> None:
     """One line, whatever it says."""
 
     def serve() -> None:
@@ -109,7 +107,7 @@ def test_something_else_than_ssh_on_the_port(
         transport.run("true")
     thread.join()
     assert caught.value.stage == "connect"
-    assert words in caught.value.what or "closed" in caught.value.what or "reset" in caught.value.what
+    assert words in caught.value.what
 
 
 def test_a_host_that_falls_silent_after_its_banner(sshd: Sshd, listener: socket.socket) -> None:
@@ -259,7 +257,7 @@ class RudeServer(paramiko.ServerInterface):
     "answers, kind, words",
     [
         ("no login", TransportError, "authentication: no answer within 0.5 s"),
-        ("no session", TransportError, "session: the connection was lost"),
+        ("no session", TransportError, "session: the host fell silent for 0.5 s"),
         ("no command", CommandTimeoutError, "still running after 1 s"),
         ("no status", CommandTimeoutError, "ended by a signal"),
         ("decline", TransportError, "session: the host declined to run a command"),

@@ -83,7 +83,11 @@ def test_accept_new_does_not_accept_a_key_of_another_type(sshd: Sshd, tmp_path: 
 def test_accept_new_writes_the_key_down_once(sshd: Sshd, tmp_path: Path) -> None:
     """Behind a last line without a line break, too; from then on the host is verified."""
     for _ in range(2):
-        old = (tmp_path / "known_hosts").read_text() if (tmp_path / "known_hosts").exists() else f"other {other_key(tmp_path)}"
+        old = (
+            (tmp_path / "known_hosts").read_text()
+            if (tmp_path / "known_hosts").exists()
+            else f"other {other_key(tmp_path)}"
+        )
         assert answer(sshd, old, tmp_path, host_key=HostKeyPolicy.ACCEPT_NEW) == "ok"
     lines = (tmp_path / "known_hosts").read_text().splitlines()
     assert lines[1:] == [f"[127.0.0.1]:{sshd.port} {public(sshd.host_key)}"]

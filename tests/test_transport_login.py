@@ -65,8 +65,8 @@ def test_a_key_that_is_not_authorized_is_listed(sshd: Sshd, tmp_path: Path) -> N
     [
         (None, "No such file or directory"),
         (b"not a key", "not an ed25519, ecdsa or rsa private key"),
-        (b"\xff\xfe\0", "."),
-        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "."),
+        (b"\xff\xfe\0", "not an ed25519"),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "not an ed25519"),
     ],
 )
 def test_a_key_that_cannot_be_read_is_an_error(sshd: Sshd, tmp_path: Path, content: bytes | None, reason: str) -> None:
@@ -196,7 +196,9 @@ def test_the_ssh_configuration_is_followed(sshd: Sshd, tmp_path: Path, monkeypat
         ("Include self\n", "too deeply"),
     ],
 )
-def test_a_configuration_that_cannot_be_followed_is_an_error(sshd: Sshd, tmp_path: Path, config: str, words: str) -> None:
+def test_a_configuration_that_cannot_be_followed_is_an_error(
+    sshd: Sshd, tmp_path: Path, config: str, words: str
+) -> None:
     """Rather than a connection to another place than ssh's."""
     (tmp_path / "self").write_text("Include self\n")
     (tmp_path / "config").write_text(config)

@@ -149,6 +149,9 @@ class NestvirtRun:
         if call.excinfo is not None and isinstance(call.excinfo.value, (TransportError, Unobservable)):
             report.longrepr = str(call.excinfo.value)
         case = item.stash.get(CASE, None)
+        if case is not None and report.skipped and isinstance(report.longrepr, tuple):
+            path, line, _ = item.reportinfo()
+            report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
         if case is not None and (call.when == "call" or crashed is not None):
             vars(report)["nestvirt_case"] = wire_case.encode(case)
         return report

@@ -108,6 +108,8 @@ def _negotiate(transport: paramiko.Transport, host: Host) -> None:
 
 
 def _why(failure: BaseException | None) -> str:
+    if str(failure).startswith("Error reading SSH protocol banner"):
+        return "the host closed the connection before it said that it speaks SSH"
     return "the host closed the connection" if isinstance(failure, EOFError | None) else reason(failure)
 
 

@@ -172,14 +172,16 @@ class SshTransport:
                 ) from error
             except PEER_FAILURES as error:
                 failure = error
-            if transport.is_active() and _answers(transport):
+            silent = transport.is_active()
+            if silent and _answers(transport, min(wait, _ALIVE_SECONDS)):
                 raise _SilentError(
                     self.host.name, "session", f"no channel was opened within {wait:g} s", "is it overloaded?"
                 )
             self._discard(transport)
             if fresh:
                 break
-        raise self._error("session", f"the connection was lost ({reason(failure)})") from failure
+        what = f"the host fell silent for {wait:g} s" if silent else f"the connection was lost ({reason(failure)})"
+        raise self._error("session", what) from failure
 
     def _connection(self) -> tuple[paramiko.Transport, bool]:
         """The connection, and whether it was made just now. Those who waited for a failing attempt share its failure."""
@@ -241,10 +243,10 @@ class _SilentError(TransportError):
     """The connection is alive, and opening a channel took too long all the same."""
 
 
-def _answers(transport: paramiko.Transport) -> bool:
+def _answers(transport: paramiko.Transport, seconds: float) -> bool:
     """Whether the other side is still there: it opens a session, or refuses to."""
     try:
-        _close(transport.open_channel("session", timeout=_ALIVE_SECONDS))
+        _close(transport.open_channel("session", timeout=seconds))
     except paramiko.ChannelException:
         return True
     except PEER_FAILURES:
