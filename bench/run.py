@@ -194,7 +194,11 @@ def main() -> None:
                 print(
                     f"{count:>3} hosts x {options.checks} checks: ours {row['ours']:.2f} s, testinfra-paramiko "
                     f"{row['testinfra_paramiko']:.2f} s = {row['testinfra_paramiko'] / row['ours']:.1f} x"
-                    + (f", testinfra-ssh = {row['testinfra_ssh'] / row['ours']:.1f} x" if "testinfra_ssh" in row else "")
+                    + (
+                        f", testinfra-ssh = {row['testinfra_ssh'] / row['ours']:.1f} x"
+                        if "testinfra_ssh" in row
+                        else ""
+                    )
                     + f"; collection / bare loop = {row['our_collection'] / row['bare_loop']:.2f}"
                     f" ({row['our_collection']:.2f} s / {row['bare_loop']:.2f} s); peak {row['peak_mib']:.0f} MiB",
                     flush=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -48,9 +47,9 @@ class ForInventory:
     """Fixtures that replace testinfra's where an inventory is in use."""
 
     @pytest.fixture(scope="module")
-    def host(self, request: pytest.FixtureRequest) -> Iterator[NestvirtHost]:
+    def host(self, request: pytest.FixtureRequest) -> NestvirtHost:
         """Every machine of the inventory in turn, as a testinfra Host; `host.nestvirt` is its `Machine` with the facts."""
-        yield _connect(request)
+        return _connect(request)
 
 
 def _connect(request: pytest.FixtureRequest) -> NestvirtHost:

@@ -8,8 +8,7 @@ REQUIREMENT = "requirement"
 BOUND = "nestvirt_bound"
 
 DECLARATIONS = (
-    f'{REQUIREMENT}(id, ...): the statements of the suite\'s requirements.yml that this check verifies, '
-    'as in @requirement("RHEL8-INTEL-CPU-FLAGS")',
+    f"{REQUIREMENT}(id, ...): the statements of the suite's requirements.yml that this check verifies",
     f"{BOUND}(id): set by pytest-nestvirt on each test item: the one requirement that it verifies",
 )
 

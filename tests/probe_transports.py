@@ -30,9 +30,7 @@ class ShellTransport:
     def where(self) -> str:
         return "this machine"
 
-    def run(
-        self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False
-    ) -> Completed:
+    def run(self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False) -> Completed:
         self.commands.append(command)
         started = time.monotonic()
         argv = self.shell if command == "sh" else ["/bin/sh", "-c", command]
@@ -59,9 +57,7 @@ class PlayedTransport:
     def where(self) -> str:
         return "root@192.0.2.10:22"
 
-    def run(
-        self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False
-    ) -> Completed:
+    def run(self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False) -> Completed:
         self.commands.append(command)
         self.becomes.append(become)
         return self.play(command, stdin)

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Self
 
 from pytest_nestvirt.inventory.model import Connection, Deadlines, Host, SshAccess
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 _START_SECONDS = 20.0
+_LISTEN_SOCKETS = 16
 
 
 def why_not() -> str:
@@ -88,7 +90,7 @@ class Sshd:
         self.remember_host_key()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Sshd:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -123,15 +125,15 @@ class Sshd:
         make_key(self.host_key)
         self.start()
 
-    def start(self) -> Sshd:
+    def start(self) -> Self:
         """Start and wait until it listens."""
         lines = [
-            *(f"ListenAddress {address}" for address in self.addresses),
+            *self._listen(),
             f"Port {self.port}",
             f"HostKey {self.host_key}",
-            f"AuthorizedKeysFile {self.authorized_keys}",
             *self.config,
             # The first line of a kind counts: these give way to what the test wants.
+            f"AuthorizedKeysFile {self.authorized_keys}",
             "PermitRootLogin yes",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
@@ -150,6 +152,12 @@ class Sshd:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait()
         return self
+
+    def _listen(self) -> list[str]:
+        """One line an address; sshd has no more than 16 (MAX_LISTEN_SOCKS), more are all, for loopback clients only."""
+        if len(self.addresses) > _LISTEN_SOCKETS:
+            return ["ListenAddress 0.0.0.0", "AllowUsers *@127.0.0.0/8"]
+        return [f"ListenAddress {address}" for address in self.addresses]
 
     def _wait(self) -> None:
         assert self._process is not None
@@ -210,7 +218,7 @@ class Sshd:
             agent=False,
         )
 
-    def host(self, name: str = "kvm01", address: str | None = None, **changes: object) -> Host:
+    def host(self, name: str = "kvm01", address: str | None = None, **changes: Any) -> Host:  # noqa: ANN401 - fields of SshAccess
         """It as a machine of an inventory. `changes` go to its `SshAccess`, or to the `Host` if that has the field."""
         mine = {key: changes.pop(key) for key in list(changes) if key in Host.__dataclass_fields__}
         machine = Host(

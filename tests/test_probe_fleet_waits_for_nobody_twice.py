@@ -45,9 +45,7 @@ class Fleet:
         self.transports = {one.name: PlayedTransport(plays.get(one.name, answers)) for one in hosts}
         self.said: list[tuple[str, str]] = []
 
-    def collect(
-        self, load: Callable[[Host], Snapshot] = no_recorded, threads: int = 4
-    ) -> Mapping[str, Collected]:
+    def collect(self, load: Callable[[Host], Snapshot] = no_recorded, threads: int = 4) -> Mapping[str, Collected]:
         return collect_fleet(
             self.inventory,
             lambda one: self.transports[one.name],
@@ -200,7 +198,9 @@ def test_interrupt_does_not_wait_for_the_hosts() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        collect_fleet(fleet.inventory, lambda one: fleet.transports[one.name], no_recorded, threads=1, progress=interrupt)
+        collect_fleet(
+            fleet.inventory, lambda one: fleet.transports[one.name], no_recorded, threads=1, progress=interrupt
+        )
     release.set()
     assert fleet.tries("queued") == 0
 

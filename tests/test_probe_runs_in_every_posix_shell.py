@@ -97,11 +97,29 @@ def test_every_fixed_section_is_answered(shell: list[str]) -> None:
     assert complete
     assert done.returncode == 0
     assert set(FIXED) - set(sections) == set()
-    assert sections["proc/cpuinfo"].data == Path("/proc/cpuinfo").read_bytes() or b"MHz" in sections["proc/cpuinfo"].data
+    assert (
+        sections["proc/cpuinfo"].data == Path("/proc/cpuinfo").read_bytes() or b"MHz" in sections["proc/cpuinfo"].data
+    )
     assert sections["proc/version"].data == Path("/proc/version").read_bytes()
-    assert sections["sos_commands/kernel/uname_-a"].text.split() == list(os.uname()[:1]) + sections[
-        "sos_commands/kernel/uname_-a"
-    ].text.split()[1:]
+    assert (
+        sections["sos_commands/kernel/uname_-a"].text.split()
+        == list(os.uname()[:1]) + sections["sos_commands/kernel/uname_-a"].text.split()[1:]
+    )
+
+
+@installed("setpriv")
+@every_shell
+def test_an_account_without_rights_gets_what_it_may_read(shell: list[str]) -> None:
+    """As nobody the probe reaches its end: the public files are read, what is refused is called so."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become nobody")
+    sections, complete, _ = probe(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell])
+    assert complete
+    assert sections["proc/cpuinfo"].status is Status.OK
+    assert sections["nestvirt/whoami"].text.startswith("uid=65534 sudo=")
+    assert sections["proc/1/environ-container"].status is Status.DENIED
+    if Path("/dev/kvm").exists() and not Path("/dev/kvm").stat().st_mode & 0o006:
+        assert sections["nestvirt/kvm_ioctl"].status in {Status.DENIED, Status.MISSING}
 
 
 @every_shell
@@ -302,14 +320,18 @@ def test_a_device_that_is_none_is_not_asked(small: SmallHost) -> None:
 def test_kernel_log_that_is_refused_is_denied(small: SmallHost) -> None:
     """An unprivileged dmesg that is turned down is no empty log."""
     (small.root / "bin/dmesg").unlink()
-    small.write("bin/dmesg", "#!/bin/sh\necho 'dmesg: read kernel buffer failed: Operation not permitted' >&2\nexit 1\n", 0o755)
+    small.write(
+        "bin/dmesg", "#!/bin/sh\necho 'dmesg: read kernel buffer failed: Operation not permitted' >&2\nexit 1\n", 0o755
+    )
     assert small.probe()["sos_commands/kernel/dmesg"].status is Status.DENIED
 
 
 def test_kernel_log_is_filtered(small: SmallHost) -> None:
     """Only lines that concern virtualization leave the host."""
     (small.root / "bin/dmesg").unlink()
-    small.write("bin/dmesg", "#!/bin/sh\necho '[1.0] kvm: Nested Virtualization enabled'\necho '[2.0] usb 1-1: new'\n", 0o755)
+    small.write(
+        "bin/dmesg", "#!/bin/sh\necho '[1.0] kvm: Nested Virtualization enabled'\necho '[2.0] usb 1-1: new'\n", 0o755
+    )
     assert small.probe()["sos_commands/kernel/dmesg"].text == "[1.0] kvm: Nested Virtualization enabled\n"
 
 

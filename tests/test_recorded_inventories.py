@@ -34,7 +34,8 @@ class Run:
 
     def verdict(self, requirement: str, host: str) -> str:
         """The verdict of one requirement on one machine."""
-        return next(c["verdict"] for c in self.result["cases"] if (c["requirement"], c["host"]) == (requirement, host))
+        cases = {(case["requirement"], case["host"]): case for case in self.result["cases"]}
+        return str(cases[requirement, host]["verdict"])
 
     def stances(self) -> dict[str, str]:
         """What RHEL 8's document says of the support of each chain, by the name of its last host."""

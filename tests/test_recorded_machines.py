@@ -31,7 +31,9 @@ def machines() -> Mapping[str, Machine]:
     found: dict[str, Machine] = {}
     for name in NAMES:
         inventory = inventory_of(name)
-        seen = {host.name: load(host.path) if host.path else Unobservable("inventory", "no record") for host in inventory}
+        seen = {
+            host.name: load(host.path) if host.path else Unobservable("inventory", "no record") for host in inventory
+        }
         found |= build_machines(inventory, seen)
     return found
 
@@ -192,7 +194,7 @@ PROCESSORS = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), PROCESSORS.items())
+@pytest.mark.parametrize("name,expected", PROCESSORS.items())
 def test_processors_can_nest_or_not_as_intended(
     machines: Mapping[str, Machine], name: str, expected: tuple[str, str]
 ) -> None:
@@ -219,7 +221,7 @@ NESTED = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), NESTED.items())
+@pytest.mark.parametrize("name,expected", NESTED.items())
 def test_nesting_is_on_or_off_as_intended(
     machines: Mapping[str, Machine], name: str, expected: tuple[str, str, bool]
 ) -> None:
@@ -242,7 +244,7 @@ USABLE = {"intel-l1": True, "z15-l1": True, "power9-l1": True, "deep-l2": True, 
 )
 
 
-@pytest.mark.parametrize(("name", "usable"), USABLE.items())
+@pytest.mark.parametrize("name,usable", USABLE.items())
 def test_kvm_is_usable_or_not_as_intended(machines: Mapping[str, Machine], name: str, usable: bool) -> None:
     """KVM creates machines in the hypervisors and in no other; a /dev/kvm that refuses to does not count."""
     assert machines[name].kvm.usable is usable
@@ -268,7 +270,7 @@ SYSTEMS = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), SYSTEMS.items())
+@pytest.mark.parametrize("name,expected", SYSTEMS.items())
 def test_operating_systems_are_those_intended(
     machines: Mapping[str, Machine], name: str, expected: tuple[str, tuple[int, ...]]
 ) -> None:
@@ -307,7 +309,7 @@ PLATFORMS = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), PLATFORMS.items())
+@pytest.mark.parametrize("name,expected", PLATFORMS.items())
 def test_machines_run_on_what_they_are_meant_to(
     machines: Mapping[str, Machine], name: str, expected: tuple[str, str]
 ) -> None:
@@ -376,5 +378,10 @@ def test_guests_of_the_l1_without_kvm_are_emulated(machines: Mapping[str, Machin
 def test_of_the_sparse_machine_nothing_is_known(machines: Mapping[str, Machine]) -> None:
     """An empty cpuinfo is no answer, and a file that was not kept is not a file that the machine lacks."""
     machine = machines["sparse-l0"]
-    for subject, fact in ((machine.cpu, "flags"), (machine.os, "id"), (machine.kernel, "architecture"), (machine.kvm, "usable")):
+    for subject, fact in (
+        (machine.cpu, "flags"),
+        (machine.os, "id"),
+        (machine.kernel, "architecture"),
+        (machine.kvm, "usable"),
+    ):
         assert not list(known(subject, fact))

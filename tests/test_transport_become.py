@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sshd import Sshd
+from sshd import Sshd, public, why_not
 
 from pytest_nestvirt.inventory.model import Become, Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
@@ -38,6 +38,8 @@ class Account:
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     """A user with a password, who may do nothing yet."""
+    if reason := why_not():
+        pytest.skip(reason)
     if (
         os.geteuid() != 0
         or not Path("/etc/sudoers.d").is_dir()
@@ -58,13 +60,23 @@ def account() -> Iterator[Account]:
 Run = Callable[..., Completed]
 
 
+@pytest.fixture(scope="module")
+def server(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An sshd that lets in that user: authorized keys are read with the user's own rights."""
+    with Sshd(tmp_path_factory.mktemp("sshd"), config=["AuthorizedKeysFile .ssh/authorized_keys"]) as server:
+        keys = Path(os.path.expanduser(f"~{account.name}")) / ".ssh" / "authorized_keys"  # noqa: PTH111
+        keys.parent.mkdir(exist_ok=True)
+        keys.write_text(f"{public(server.client_key)}\n")
+        yield server
+
+
 @pytest.fixture
-def as_user(sshd: Sshd, account: Account) -> Iterator[Run]:
+def as_user(server: Sshd, account: Account) -> Iterator[Run]:
     """Log in as that user and run a command as root; `env=VARIABLE` names the password."""
     opened = []
 
     def run(command: str, env: str | None = None, *, become: Become = Become.SUDO, **options: object) -> Completed:
-        host = replace(sshd.host(user=account.name), become=become, become_password_env=env)
+        host = replace(server.host(user=account.name), become=become, become_password_env=env)
         opened.append(SshTransport(host))
         return opened[-1].run(command, become=True, **options)  # type: ignore[arg-type]
 
@@ -75,6 +87,7 @@ def as_user(sshd: Sshd, account: Account) -> Iterator[Run]:
 
 @pytest.fixture
 def password(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The right password, in the variable that the inventory names."""
     monkeypatch.setenv(VARIABLE, PASSWORD)
     return PASSWORD
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import paramiko
 import pytest
-from sshd import Sshd, free_port, make_key, public
+from sshd import Sshd, free_port, public
 
 from pytest_nestvirt.inventory.model import Deadlines, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, TransportError
@@ -32,6 +32,7 @@ def error_of(host: Host, command: str = "true") -> TransportError:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
+    """A port on which the kernel accepts and nobody speaks."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 
@@ -122,7 +123,7 @@ def test_a_host_that_falls_silent_after_its_banner(sshd: Sshd, listener: socket.
     thread = threading.Thread(target=serve)
     thread.start()
     transport = SshTransport(at(sshd, listener))
-    with pytest.raises(TransportError, match="began an SSH session and fell silent for 0.5 s"):
+    with pytest.raises(TransportError, match=r"began an SSH session and fell silent for 0\.5 s"):
         transport.run("true")
     thread.join()
     held[0].close()

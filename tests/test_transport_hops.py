@@ -21,6 +21,7 @@ WHO = "echo $SSH_CONNECTION"
 
 
 def no_recording(host: Host) -> Snapshot:
+    """No host of these tests is recorded."""
     raise AssertionError(host)
 
 
@@ -37,6 +38,7 @@ def chain(sshd: Sshd, **of_l2: object) -> Inventory:
 
 @pytest.fixture
 def transports(sshd: Sshd) -> Iterator[Transports]:
+    """The pool of a chain of three."""
     with Transports(chain(sshd), no_recording) as pool:
         yield pool
 
@@ -104,7 +106,7 @@ def test_a_hop_that_forbids_forwarding_says_so(start_sshd: Callable[..., Sshd], 
     l1 = sshd.host("l1", via="kvm01")
     with (
         Transports(Inventory((hop.host(), l1)), no_recording) as pool,
-        pytest.raises(TransportError, match="forbids forwarding.*AllowTcpForwarding"),
+        pytest.raises(TransportError, match=r"forbids forwarding.*AllowTcpForwarding"),
     ):
         pool.of(l1).run("true")
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from pytest_nestvirt.transport.host_keys import parse_known_hosts
 from pytest_nestvirt.transport.ssh import SshTransport
 
 
-def answer(sshd: Sshd, known: str, tmp_path: Path, **changes: object) -> str:
+def answer(sshd: Sshd, known: str, tmp_path: Path, **changes: Any) -> str:  # noqa: ANN401 - fields of SshAccess
     """What comes of connecting with these known hosts: `ok`, or the error's text. Nothing must have been logged in then."""
     file = tmp_path / "known_hosts"
     file.write_text(known)
@@ -28,7 +29,7 @@ def answer(sshd: Sshd, known: str, tmp_path: Path, **changes: object) -> str:
     try:
         return transport.run("echo ok").stdout.decode().strip()
     except TransportError as error:
-        assert error.stage == "host key"
+        assert error.stage == "host key"  # noqa: PT017 - one of two outcomes
         assert sshd.log.count("Accepted ") == before
         return str(error)
     finally:
@@ -43,6 +44,7 @@ def hashed(name: str) -> str:
 
 
 def other_key(tmp_path: Path) -> str:
+    """The key of some other machine."""
     return public(make_key(tmp_path / "other"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -34,6 +33,13 @@ def test_much_input_and_much_output_do_not_block_each_other() -> None:
     data = bytes(range(256)) * (4 * MIB // 256)
     assert LocalTransport(HERE).run("cat", stdin=data).stdout == data
     assert LocalTransport(HERE).run("exit 4", stdin=data).exit_code == 4
+
+
+def test_input_goes_on_after_both_outputs_have_ended(tmp_path: Path) -> None:
+    """A command that writes its input to a file, and nothing to us, gets all of it."""
+    data = bytes(range(256)) * (MIB // 256)
+    done = LocalTransport(HERE).run(f"exec >/dev/null 2>&1; sleep 0.1; cat >{tmp_path}/copy; exit 6", stdin=data)
+    assert (done.exit_code, (tmp_path / "copy").read_bytes()) == (6, data)
 
 
 def test_a_deadline_keeps_output_and_leaves_no_process(tmp_path: Path) -> None:
@@ -71,7 +77,7 @@ def test_nothing_stays_open() -> None:
     """No descriptor is left behind by a hundred commands."""
     transport = LocalTransport(HERE)
     transport.run("true")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(100):
         transport.run("true", stdin=b"x")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sshd import Sshd, make_key
 
+from pytest_nestvirt.inventory.model import Connection, Host, SshAccess
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.ssh import SshTransport
+from pytest_nestvirt.transport.ssh_config import parse_jump, resolve_login
 
 
-def logs_in(sshd: Sshd, **changes: object) -> bool:
+def logs_in(sshd: Sshd, **changes: Any) -> bool:  # noqa: ANN401 - fields of SshAccess
     """Log in and out again."""
     transport = SshTransport(sshd.host(**changes))
     try:
@@ -23,7 +29,7 @@ def logs_in(sshd: Sshd, **changes: object) -> bool:
         transport.close()
 
 
-def refusal(sshd: Sshd, **changes: object) -> str:
+def refusal(sshd: Sshd, **changes: Any) -> str:  # noqa: ANN401 - fields of SshAccess
     """The error of a login that fails."""
     with pytest.raises(TransportError) as caught:
         logs_in(sshd, **changes)
@@ -38,7 +44,11 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
     while not socket.exists():
         assert process.poll() is None
-    yield lambda key: subprocess.run(["ssh-add", "-q", str(key)], check=True, stdin=subprocess.DEVNULL) and None
+
+    def add(key: Path) -> None:
+        subprocess.run(["ssh-add", "-q", str(key)], check=True, stdin=subprocess.DEVNULL)
+
+    yield add
     process.terminate()
     process.wait()
 
@@ -205,6 +215,59 @@ def test_a_configuration_that_cannot_be_followed_is_an_error(
     text = refusal(sshd, port=None, config=tmp_path / "config")
     assert text.startswith("kvm01: configuration: ")
     assert words in text
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "Host",
+                "Match",
+                "Port",
+                "User",
+                "ProxyJump",
+                "IdentityFile",
+                "Include",
+                "HostName",
+                "CanonicalizeHostname",
+                "all",
+                "final",
+                "host",
+                "kvm*",
+                "!kvm01",
+                "%h",
+                "%%",
+                "%",
+                "22",
+                "-1",
+                "none",
+                "yes",
+                "a@b:22,c",
+                "~x",
+                '"',
+                "=",
+                "\n",
+                "\0",
+                "é",
+                " ",
+            ]
+        )
+    ).map(" ".join)
+)
+def test_no_configuration_upsets_the_reader(tmp_path: Path, text: str) -> None:
+    """Any text gives a login or an error of its own, and a jump host is read or refused."""
+    (tmp_path / "config").write_text(text)
+    host = Host("kvm01", 0, None, Connection.SSH, SshAccess(config=tmp_path / "config"))
+    try:
+        login = resolve_login(host)
+    except TransportError as error:
+        assert error.stage == "configuration"  # noqa: PT017 - one of two outcomes
+        return
+    assert login.hostname
+    for jump in login.jumps:
+        with suppress(ValueError):
+            assert parse_jump(jump).host in jump
 
 
 def test_a_configuration_that_was_named_must_exist(sshd: Sshd, tmp_path: Path) -> None:

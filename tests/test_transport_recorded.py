@@ -28,6 +28,7 @@ SECTIONS = (
 
 
 def recording(origin: Origin = Origin.DIRECTORY) -> RecordedTransport:
+    """A recorded machine."""
     return RecordedTransport(HOST, Snapshot({section.name: section for section in SECTIONS}, origin, "recorded/z13"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sshd import Sshd
@@ -17,6 +18,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def kvm01(sshd: Sshd) -> Iterator[SshTransport]:
+    """A connection of the test's own."""
     transport = SshTransport(sshd.host())
     yield transport
     transport.close()
@@ -38,6 +40,13 @@ def test_standard_input_arrives_whole_and_ends(kvm01: SshTransport) -> None:
 def test_a_script_on_standard_input_runs(kvm01: SshTransport) -> None:
     """This is how the probe is sent."""
     assert kvm01.run("sh", stdin=b"echo $((6 * 7))\n").stdout == b"42\n"
+
+
+def test_input_goes_on_after_both_outputs_have_ended(kvm01: SshTransport, tmp_path: Path) -> None:
+    """A command that writes its input to a file, and nothing to us, gets all of it."""
+    data = bytes(range(256)) * (5 * MIB // 256)
+    assert kvm01.run(f"exec >/dev/null 2>&1; sleep 0.2; cat >{tmp_path}/copy; exit 6", stdin=data).exit_code == 6
+    assert (tmp_path / "copy").read_bytes() == data
 
 
 def test_input_that_nobody_reads_does_not_block(kvm01: SshTransport) -> None:
@@ -135,7 +144,7 @@ def test_where_is_an_address_without_secrets(sshd: Sshd) -> None:
 def test_nothing_is_logged_where_a_terminal_would_show_it(
     sshd: Sshd, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """paramiko's words about connections stay away from logs and terminal, also where they fail."""
+    """Paramiko's words about connections stay away from logs and terminal, also where they fail."""
     transport = SshTransport(sshd.host())
     transport.run("true")
     transport.close()

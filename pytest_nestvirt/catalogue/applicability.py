@@ -32,16 +32,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Applies:
-    """Whether a statement applies to a machine, and the fact that decided it (`l0 kernel.architecture is s390x`)."""
+    """Whether a statement applies to a machine, and the facts that decided it (`l0 kernel.architecture is s390x`)."""
 
     state: State
     because: str = ""
     stance: Stance | None = field(default=None, compare=False)
     """Set where a statement was put aside because the inventory has the machine judged as something it is not
     (`treat_as`): that makes the chain unsupported, though nothing was found wrong."""
-
-
-YES = Applies(State.YES)
 
 
 def requirement_applies(requirement: Requirement, machine: Machine) -> Applies:
@@ -123,8 +120,7 @@ def _one(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 -
         return _all_hold(_negated(inner, value, machine) for inner, value in wanted.asked())
     if name == "any_":
         return _first_that_holds(_conditions(alternative, machine) for alternative in wanted)
-    seen = _ask(name, wanted, machine)
-    return YES if seen.state is State.YES else seen
+    return _ask(name, wanted, machine)
 
 
 def _negated(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 - as above
@@ -132,7 +128,7 @@ def _negated(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN4
         case State.YES:
             return Applies(State.NO, seen.because, Stance.UNSUPPORTED if name == "treat_as" else None)
         case State.NO:
-            return YES
+            return Applies(State.YES, seen.because)
         case _:
             return seen
 
@@ -149,13 +145,15 @@ def _ask(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 -
 
 
 def _all_hold(answers: Iterable[Applies]) -> Applies:
-    undecided = None
+    undecided, held = None, []
     for answer in answers:
         if answer.state is State.NO:
             return answer
-        if answer.state is State.UNDECIDED and undecided is None:
-            undecided = answer
-    return undecided or YES
+        if answer.state is State.UNDECIDED:
+            undecided = undecided or answer
+        else:
+            held.append(answer.because)
+    return undecided or Applies(State.YES, _joined(held))
 
 
 def _first_that_holds(answers: Iterable[Applies]) -> Applies:
@@ -167,7 +165,11 @@ def _first_that_holds(answers: Iterable[Applies]) -> Applies:
             undecided = undecided or answer
         else:
             refused.append(answer.because)
-    return undecided or Applies(State.NO, "; ".join(dict.fromkeys(refused)))
+    return undecided or Applies(State.NO, _joined(refused))
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
 
 
 def _member(path: str) -> Callable[[Machine, Any], tuple[bool, str]]:
@@ -212,7 +214,7 @@ def _runs_any(machine: Machine, wanted: tuple[str, ...], *, strict: bool) -> tup
 
 
 def _system(machine: Machine) -> str:
-    return f"os is {tell(machine, 'os.id', 'os.version')}"
+    return f"os is {tell(machine, 'os.id', 'os.version_id')}"
 
 
 def _power(machine: Machine, wanted: Any) -> tuple[bool, str]:  # noqa: ANN401 - Generations, as validated

@@ -123,6 +123,8 @@ class Suite(_Model):
     applies: tuple[dict[Level, Conditions], ...]
     """Alternatives: the suite judges a chain for which all conditions of at least one of them hold."""
     requirements: tuple[Requirement, ...]
+    supports: tuple[Level, ...] = ()
+    """Levels that a chain must have before this source can call it supported; empty: any machine alone can be."""
     folder: Path = Path()
 
     @model_validator(mode="after")

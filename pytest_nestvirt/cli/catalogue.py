@@ -32,7 +32,9 @@ def _answer(traced: Traceability, requirement: Requirement) -> str:
     return f"needs {requirement.needs}" if requirement.needs is not Needs.READ_ONLY else "NO CHECK"
 
 
-SUITES = click.option("--suite", "suites", type=click.Path(exists=True, path_type=Path), multiple=True, help="Folder of a suite.")
+SUITES = click.option(
+    "--suite", "suites", type=click.Path(exists=True, path_type=Path), multiple=True, help="Folder of a suite."
+)
 
 
 @click.command()

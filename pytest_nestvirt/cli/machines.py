@@ -68,10 +68,11 @@ def facts(inventory_files: str | None, root: Path | None, *, as_json: bool) -> N
     """
     if inventory_files and root:
         raise click.UsageError("--hosts and --root exclude each other")
-    if root is not None:
-        machines = {"": _machine_of_tree(root)}
-    else:
-        machines = _machines_of(_inventory(inventory_files) if inventory_files else local_inventory())
+    machines: Mapping[str, Machine] = (
+        {"": _machine_of_tree(root)}
+        if root is not None
+        else _machines_of(_inventory(inventory_files) if inventory_files else local_inventory())
+    )
     dumped = {name: dump(machine) for name, machine in machines.items()}
     if as_json:
         shown: object = dumped[""] if root is not None else dumped
@@ -146,9 +147,7 @@ def _destination(name: str) -> Host:
     address, colon, port = rest.rpartition(":")
     if not colon or not port.isdigit() or address.endswith(":"):
         address, port = rest, ""
-    access = SshAccess(
-        address=address.strip("[]"), port=int(port) if port else None, user=user if at else None
-    )
+    access = SshAccess(address=address.strip("[]"), port=int(port) if port else None, user=user if at else None)
     return Host(name, 0, None, Connection.SSH, ssh=access)
 
 

@@ -78,7 +78,9 @@ def _measured(output: _Output, header: re.Match[bytes]) -> tuple[_Frame, int]:
     start = header.end()
     end = start + int(header[3])
     size = len(output.data)
-    if end == size or output.data.startswith(output.mark + b" ", end):
+    mark = output.mark + b" "
+    # The output may also end in the middle of the next mark, which is no matter of this frame.
+    if end <= size and mark.startswith(output.data[end : end + len(mark)]):
         return _frame(header, output.data[start:end]), end
     # The line break that ends the header may be the one that begins the next mark.
     following = output.next_mark(start - 1)

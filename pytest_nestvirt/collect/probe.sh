@@ -344,7 +344,7 @@ kvm() {
   k=nestvirt/kvm_ioctl
   if absent /dev/kvm; then put ok - $k "error=ENOENT$nl"; return; fi
   if ! [ -c /dev/kvm ]; then put ok - $k "error=ENOTTY$nl"; return; fi
-  for p in python3 /usr/libexec/platform-python python python2 ''; do
+  for p in /usr/bin/python3 /usr/libexec/platform-python python3 python python2 ''; do
     if [ -n "$p" ] && has "$p"; then break; fi
   done
   if [ -z "$p" ]; then put missing - $k 'no Python on this host'; return; fi

@@ -9,7 +9,7 @@ from enum import Enum
 from pytest_nestvirt.facts.core import Unobservable
 
 TELLING = frozenset(
-    "vmx svm sie ept npt vpid hypervisor shadow_vmcs apicv posted_intr unrestricted_guest avic vgif nrip_save".split()
+    {"vmx", "svm", "sie", "ept", "npt", "vpid", "hypervisor", "shadow_vmcs", "apicv", "posted_intr", "avic", "vgif"}
 )
 """Tokens worth naming when a set of processor flags is too long to show."""
 

@@ -27,7 +27,7 @@ def block(text: str, limit_lines: int, limit_chars: int) -> str:
     kept = bare[:limit_chars].splitlines(keepends=True)[:limit_lines]
     left = len(bare) - sum(map(len, kept))
     lines = (_printable("".join(line.splitlines()).expandtabs(4)).rstrip() for line in kept)
-    return _bounded("\n".join(lines), left, limit_chars)
+    return _bounded("\n".join(lines).rstrip("\n"), left, limit_chars)
 
 
 def _printable(text: str) -> str:
@@ -48,7 +48,7 @@ def _bounded(text: str, left: int, limit: int) -> str:
     if not left and len(text) <= limit:
         return text
     room = max(limit - len(_rest(left + len(text))), 0)
-    return (text[:room].rstrip() + _rest(left + len(text[room:])))[:limit]
+    return (text[:room].rstrip() + _rest(left + len(text[room:])))[:limit].rstrip()
 
 
 def _rest(count: int) -> str:

@@ -22,7 +22,6 @@ import junit_xml
 
 from pytest_nestvirt.catalogue.model import Stance
 from pytest_nestvirt.report.canonical import FILE_NAME as RESULT_FILE
-from pytest_nestvirt.report.canonical import in_order
 from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, is_unreachable
 from pytest_nestvirt.report.harmless import block, plain
 from pytest_nestvirt.report.message import evidence_text, render_case
@@ -109,7 +108,7 @@ def _mend(root: ET.Element) -> None:
 
 
 def _suite(host: HostReport, result: ChainResult, run: RunReport) -> junit_xml.TestSuite:
-    own = [case for case in in_order(run) if case.host == host.name]
+    own = sorted((case for case in result.cases if case.host == host.name), key=lambda case: case.source)
     test_cases = [_test_case(case) for case in own if _has_test_case(case)]
     if is_unreachable(host) and not any(case.errors for case in test_cases):
         test_cases.append(_stand_in(plain(host.name, 200), Verdict.UNREACHABLE, host.trouble or "could not be reached"))

@@ -16,7 +16,7 @@ _EVIDENCE_LINES = 7
 
 def headline(case: Case) -> str:
     """`RHEL8-INTEL-CPU-FLAGS: fail on kvm01 (L0)`."""
-    return f"{case.requirement}: {case.verdict} on {plain(case.host, 80)} (L{case.level})"
+    return f"{case.requirement}: {case.verdict} on {plain(case.host, 40)} (L{case.level})"
 
 
 def render_case(case: Case) -> str:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 
 from pytest_nestvirt import __version__
+from pytest_nestvirt.catalogue.model import Stance, Suite
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.report.harmless import plain
 from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
 from pytest_nestvirt.run.subject import Subject
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
+IDENTITY_LIMIT = 160
 TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "junit-xml", "pydantic")
 
 
 def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Sequence[str]) -> RunReport:
     """Everything a run found out: what ran, what did not and why, and what follows for each chain."""
+    entries = subject.plan.entries if subject.looked else {}
+    left_out = sum(1 for key, planned in entries.items() if planned.has_item and key not in ran)
+    partial = [*partial, *([f"{left_out} checks did not run"] if left_out else [])]
     cases = tuple(
-        ran.get(key) or planned.unrun_case() for key, planned in (subject.plan.entries if subject.looked else {}).items()
+        ran.get(key) or planned.unrun_case()
+        for key, planned in entries.items()
     )
     return RunReport(
         started=_iso(subject.started),
@@ -35,7 +42,7 @@ def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Seq
         inventory_digest=subject.inventory.digest,
         inventory_files=tuple(path.name for path in subject.inventory.files),
         hosts=tuple(_host(machine, subject) for machine in subject.machines.values()) if subject.looked else (),
-        chains=tuple(_chain(name, hosts, cases) for name, hosts in subject.chains.items()),
+        chains=tuple(_chain(name, hosts, cases, subject) for name, hosts in subject.chains.items()),
         cases=cases,
     )
 
@@ -54,11 +61,20 @@ def _tools() -> dict[str, str]:
     return versions
 
 
-def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case]) -> ChainReport:
+def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Subject) -> ChainReport:
     own = [case for case in cases if case.host in hosts]
-    judged = {case.source: None for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
-    stances = ((source, chain_stance(source, own)) for source in judged)
-    return ChainReport(name, hosts, tuple(StanceReport(source, *decided) for source, decided in stances))
+    judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
+    stances = tuple(_stance(suite, hosts, own) for suite in subject.plan.suites if suite.source.id in judged)
+    return ChainReport(name, hosts, stances)
+
+
+def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case]) -> StanceReport:
+    stance, decided_by = chain_stance(suite.source.id, cases)
+    missing = suite.supports[len(hosts) :]
+    if stance is Stance.SUPPORTED and missing:
+        line = f"undecided: the chain has no {missing[0].upper()}, and the source supports whole chains only"
+        return StanceReport(suite.source.id, Stance.NOT_STATED, (line,))
+    return StanceReport(suite.source.id, stance, decided_by)
 
 
 def _host(machine: Machine, subject: Subject) -> HostReport:
@@ -83,17 +99,27 @@ def _host(machine: Machine, subject: Subject) -> HostReport:
 
 def identity(machine: Machine) -> str:
     """Operating system, architecture and processor, as far as they are known: `rhel 8.6, x86_64, Intel Xeon ...`."""
-    words = []
-    for read in (
-        lambda: f"{machine.os.id} {render(machine.os.version)}".strip(),
-        lambda: machine.kernel.architecture,
-        lambda: machine.cpu.model_name,
-    ):
-        try:
-            words.append(read())
-        except Unobservable:
-            continue
-    return ", ".join(words)
+    words = ", ".join(word for read in (_system, _architecture, _processor) if (word := _known(read, machine)))
+    return plain(words, IDENTITY_LIMIT)
+
+
+def _known(read: Callable[[Machine], str], machine: Machine) -> str:
+    try:
+        return read(machine)
+    except Unobservable:
+        return ""
+
+
+def _system(machine: Machine) -> str:
+    return f"{machine.os.id} {render(machine.os.version)}".strip()
+
+
+def _architecture(machine: Machine) -> str:
+    return machine.kernel.architecture
+
+
+def _processor(machine: Machine) -> str:
+    return machine.cpu.model_name
 
 
 def verified_nothing(report: RunReport) -> list[str]:

@@ -65,7 +65,7 @@ class NestvirtRun:
             raise
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
         """Hand the snapshots to an xdist worker that is about to start."""
         node.workerinput[WORKER_INPUT] = self.subject.packed
 
@@ -165,7 +165,9 @@ class NestvirtRun:
         elif report.when == "call":
             self.foreign_items += 1
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Letters and words of the verdicts that pytest has none for."""
         encoded = vars(report).get("nestvirt_case")
         return None if encoded is None else status(wire_case.decode(encoded), report.outcome)

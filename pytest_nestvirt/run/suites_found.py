@@ -28,6 +28,7 @@ def _near(path: Path, below: int) -> Iterable[Path]:
 def _is_suite(folder: Path) -> bool:
     file = folder / REQUIREMENTS
     try:
-        return file.is_file() and any(line.startswith("source:") for line in file.open(encoding="utf-8"))
+        with file.open(encoding="utf-8") as lines:
+            return any(line.startswith("source:") for line in lines)
     except (OSError, UnicodeDecodeError):
         return False

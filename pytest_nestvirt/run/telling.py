@@ -31,4 +31,4 @@ def write_summary(reporter: pytest.TerminalReporter, report: RunReport) -> None:
     """Write the blocks of all chains, as wide as the terminal is."""
     reporter.section("nested virtualization")
     for line in summary_lines(report, reporter._tw.fullwidth):  # noqa: SLF001 - pytest offers no other width
-        reporter.write_line(line.text, **{style: True for style in line.styles})
+        reporter.write_line(line.text, **dict.fromkeys(line.styles, True))

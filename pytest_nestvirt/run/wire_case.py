@@ -29,8 +29,6 @@ def decode(plain: dict[str, Any]) -> Case:
             "obligation": Obligation(plain["obligation"]),
             "needs": Needs(plain["needs"]),
             "stance": None if plain["stance"] is None else Stance(plain["stance"]),
-            "evidence": tuple(
-                Evidence(**{**item, "sources": tuple(item["sources"])}) for item in plain["evidence"]
-            ),
+            "evidence": tuple(Evidence(**{**item, "sources": tuple(item["sources"])}) for item in plain["evidence"]),
         }
     )

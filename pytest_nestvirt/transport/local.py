@@ -74,7 +74,8 @@ def _talk(process: subprocess.Popen[bytes], exchange: Exchange, until: float) ->
         selector.register(process.stderr, selectors.EVENT_READ, exchange.heard_stderr)
         os.set_blocking(process.stdin.fileno(), False)
         outputs = 2
-        while outputs and not exchange.hopeless:
+        # Outputs may end long before input does, as with `cat >file 2>&1`.
+        while (outputs or exchange.outgoing) and not exchange.hopeless:
             _watch_input(selector, process.stdin, exchange)
             left = until - time.monotonic()
             if left <= 0:
@@ -85,6 +86,7 @@ def _talk(process: subprocess.Popen[bytes], exchange: Exchange, until: float) ->
                 elif not _read(key.fd, key.data):
                     selector.unregister(key.fileobj)
                     outputs -= 1
+    process.stdin.close()
 
 
 def _watch_input(selector: selectors.BaseSelector, stream: IO[bytes], exchange: Exchange) -> None:

@@ -76,12 +76,16 @@ class Session:
             ended = self._channel.closed or self._channel.eof_received
             heard = self._hear()
             sent = self._send()
-            if ended and not heard:
-                return
             if not heard and not sent:
+                if ended and self._nobody_listens():
+                    return
                 self._rest()
             elif time.monotonic() >= self._until:
                 raise TimeoutError
+
+    def _nobody_listens(self) -> bool:
+        """Outputs may end long before input does, as with `cat >file 2>&1`: then there is more to send."""
+        return self._channel.closed or self._channel.status_event.is_set() or not self._exchange.outgoing
 
     def _hear(self) -> bool:
         channel, exchange = self._channel, self._exchange

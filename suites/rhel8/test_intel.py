@@ -14,8 +14,9 @@ HASWELL_EP = 63
 
 @requirement("RHEL8-INTEL-PREREQ")
 def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
-    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version')}"
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version_id')}"
     assert l1.domain.running, f"the domain of {l1.name} is not running"
+    assert tell(l1, "platform.virtualization") != "none", f"{l1.name} is no guest at all"
 
 
 @requirement("RHEL8-INTEL-CPU-FLAGS")

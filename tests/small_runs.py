@@ -1,0 +1,107 @@
+"""Small recorded machines and inventories for tests of the plugin, and pytest in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+CPUINFO = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Test CPU\nflags\t\t: fpu lm vmx ept\n"
+MACHINE: Mapping[str, str] = {
+    "proc/cpuinfo": CPUINFO,
+    "sos_commands/kernel/uname_-a": "Linux l0 4.18.0-372.el8.x86_64 #1 SMP x86_64 x86_64 x86_64 GNU/Linux\n",
+    "etc/os-release": 'ID="rhel"\nVERSION_ID="8.6"\n',
+    "sys/module/kvm_intel/parameters/nested": "Y\n",
+}
+
+REQUIREMENTS = """\
+source: {id: house, title: House rules, publisher: us, version: "1"}
+applies: [{l0: {provider: [libvirt]}}]
+requirements:
+  - {id: HOUSE-VMX, section: "1", statement: vmx is there, level: l0, kind: requirement, obligation: must, expected: vmx,
+     remedy: switch it on}
+  - {id: HOUSE-NESTED, section: "2", statement: nesting is on, level: l0, kind: recommendation, obligation: should,
+     expected: "on"}
+  - {id: HOUSE-LIMIT, section: "3", statement: no svm, level: l0, kind: limitation, obligation: info, expected: no svm}
+  - {id: HOUSE-AMD, section: "4", statement: svm is there, level: l0, kind: requirement, obligation: must,
+     expected: svm, applies: {l0: {vendor: [amd]}}}
+  - {id: HOUSE-GUEST, section: "5", statement: the guest has vmx, level: l1, kind: requirement, obligation: must,
+     expected: vmx}
+  - {id: HOUSE-RELOAD, section: "6", statement: reload works, level: l0, kind: procedure, obligation: must,
+     expected: it works, needs: reload}
+"""
+
+CHECKS = """\
+from pytest_nestvirt import Machine, requirement
+
+@requirement("HOUSE-VMX")
+def test_vmx(l0: Machine) -> None:
+    assert "vmx" in l0.cpu.flags
+
+@requirement("HOUSE-NESTED")
+def test_nested(l0: Machine) -> None:
+    assert l0.kvm.nested, "nesting is off"
+
+@requirement("HOUSE-LIMIT")
+def test_limit(l0: Machine) -> None:
+    assert "svm" not in l0.cpu.flags
+
+@requirement("HOUSE-AMD")
+def test_amd(l0: Machine) -> None:
+    assert "svm" in l0.cpu.flags
+
+@requirement("HOUSE-GUEST")
+def test_guest(l0: Machine, l1: Machine) -> None:
+    assert "vmx" in l0.cpu.flags
+    assert "vmx" in l1.cpu.flags
+"""
+
+
+def record(folder: Path, sections: Mapping[str, str] = MACHINE, **changes: str | None) -> Path:
+    """A recorded machine: the sections, changed by name (`proc_cpuinfo` would be ambiguous, so paths are keys)."""
+    for name, text in {**sections, **changes}.items():
+        if text is not None:
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "nestvirt-snapshot.json").write_text(json.dumps({"format": 1, "complete": True}))
+    return folder
+
+
+def suite(folder: Path, requirements: str = REQUIREMENTS, checks: str = CHECKS) -> Path:
+    """The small suite in a folder of that name."""
+    house = folder / "house"
+    house.mkdir()
+    (house / "requirements.yml").write_text(requirements)
+    (house / "test_house.py").write_text(checks)
+    return house
+
+
+def inventory(folder: Path, hosts: Mapping[str, object], **rest: object) -> Path:
+    """An inventory file with these hosts."""
+    file = folder / "inventory.yml"
+    file.write_text(yaml.safe_dump({"hosts": hosts, **rest}, sort_keys=False))
+    return file
+
+
+def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in that folder; the product's own pyproject.toml is out of sight."""
+    (folder / "pytest.ini").touch()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=180,
+        env={**clean, "COLUMNS": "120", **environment},
+    )  # fmt: skip
+
+
+def verdicts(report: Path) -> dict[tuple[str, str], str]:
+    """Requirement and host -> verdict, from a result.json."""
+    cases = json.loads((report / "result.json").read_text())["cases"]
+    return {(case["requirement"], case["host"]): case["verdict"] for case in cases}

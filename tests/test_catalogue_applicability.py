@@ -1,0 +1,272 @@
+"""Whether a statement applies is decided in three values, and says which fact decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recorded_machines import (
+    NOT_COLLECTED,
+    Chain,
+    Recorded,
+    amd_chain,
+    guest_of,
+    intel_chain,
+    machines,
+    power9_chain,
+    rhel,
+    system,
+    z_chain,
+)
+
+from pytest_nestvirt.catalogue.applicability import Applies, State, requirement_applies, runs, suite_applies
+from pytest_nestvirt.catalogue.conditions import Conditions, Generations
+from pytest_nestvirt.catalogue.model import Requirement, Source, Stance, Suite
+from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.inventory.model import Connection, Environment, Host, Inventory, Provider
+from pytest_nestvirt.verdict import Kind, Obligation
+
+UNREAD = {"proc/cpuinfo": NOT_COLLECTED}
+UNKNOWN_OS = {"etc/os-release": NOT_COLLECTED, "etc/redhat-release": NOT_COLLECTED}
+
+
+def asked(level: str, **applies: dict[str, Any]) -> Requirement:
+    return Requirement.model_validate(
+        {
+            "id": "ACME-ONE",
+            "section": "1",
+            "statement": "S",
+            "level": level,
+            "kind": Kind.CLAIM,
+            "obligation": Obligation.INFO,
+            "expected": "E",
+            "applies": applies,
+        }
+    )
+
+
+def changed(chain: Chain, level: int, sections: dict[str, Any] | None = None, **declared: Any) -> Chain:
+    return tuple(one.having(sections, **declared) if depth == level else one for depth, one in enumerate(chain))
+
+
+def answer(chain: Chain, **applies: dict[str, Any]) -> Applies:
+    """Whether a requirement about the deepest level that is named applies there."""
+    level = max(applies)
+    return requirement_applies(asked(level, **applies), machines(chain)[int(level[1])])
+
+
+@pytest.mark.parametrize(
+    "condition, state, because",
+    [
+        ({}, State.YES, None),
+        ({"arch": "x86_64"}, State.YES, None),
+        ({"arch": ["s390x", "ppc64le"]}, State.NO, "l0 kernel.architecture is x86_64"),
+        ({"vendor": "intel"}, State.YES, None),
+        ({"vendor": "amd"}, State.NO, "l0 cpu.vendor is intel"),
+        ({"os": "rhel >=8.2 <9"}, State.YES, None),
+        ({"os": ["rhel 9", "ubuntu"]}, State.NO, "l0 os is rhel 8.6"),
+        ({"provider": "libvirt"}, State.YES, None),
+        ({"provider": ["azure", "ec2"]}, State.NO, "l0 declared.provider is libvirt"),
+        ({"connection": "none"}, State.NO, "l0 connection is recorded"),
+        ({"environment": "prod"}, State.NO, "l0 declared.environment is dev"),
+        ({"virtualization": "none"}, State.YES, None),
+        ({"virtualization": "kvm"}, State.NO, "l0 platform.virtualization is none"),
+        ({"substrate": "aws"}, State.NO, "l0 platform.substrate is none"),
+        ({"power": 9}, State.UNDECIDED, "l0 proc/cpuinfo: shows no POWER processors, or several kinds of them"),
+        ({"power": 9, "arch": "ppc64le"}, State.NO, "l0 kernel.architecture is x86_64"),
+        ({"parent_provider": "libvirt"}, State.NO, "l0 stands in nothing"),
+        ({"treat_as": "rhel"}, State.NO, "l0 declared.treat_as is not set"),
+        ({"not": {"arch": "s390x", "vendor": "amd"}}, State.YES, None),
+        ({"not": {"arch": "s390x", "vendor": "intel"}}, State.NO, "l0 cpu.vendor is intel"),
+        ({"any": [{"arch": "s390x"}, {"vendor": "intel"}]}, State.YES, None),
+        (
+            {"any": [{"arch": "s390x"}, {"vendor": "amd"}]},
+            State.NO,
+            "l0 kernel.architecture is x86_64; l0 cpu.vendor is intel",
+        ),
+        ({"not": {"any": [{"arch": "s390x"}, {"vendor": "amd"}]}}, State.YES, None),
+        ({"not": {"any": [{"arch": "x86_64"}]}}, State.NO, "l0 kernel.architecture is x86_64"),
+    ],
+)
+def test_conditions_are_decided_by_facts(condition: dict[str, Any], state: State, because: str | None) -> None:
+    """Each condition holds or not by one fact of the machine, which is named where it does not."""
+    decided = answer(intel_chain(), l0=condition)
+    assert decided.state is state
+    assert because in {None, decided.because}
+
+
+def test_facts_that_held_are_named_too() -> None:
+    """Why a statement applies can be read as well: all the facts that it took."""
+    held = answer(intel_chain(), l0={"arch": "x86_64", "not": {"vendor": "amd"}})
+    assert held == Applies(State.YES, "l0 kernel.architecture is x86_64; l0 cpu.vendor is intel")
+
+
+@pytest.mark.parametrize(
+    "chain, level, condition, state",
+    [
+        (power9_chain, 0, {"power": 9}, State.YES),
+        (power9_chain, 0, {"power": "<=8"}, State.NO),
+        (power9_chain, 0, {"power": ">=9", "power8_compat": False}, State.YES),
+        (power9_chain, 1, {"power8_compat": True}, State.NO),
+        (z_chain, 0, {"substrate": "prsm-lpar"}, State.YES),
+        (amd_chain, 1, {"parent_provider": ["libvirt", "proxmox"]}, State.YES),
+        (amd_chain, 1, {"domain_known": True}, State.YES),
+        (amd_chain, 1, {"domain_known": False}, State.NO),
+    ],
+)
+def test_conditions_of_other_machines(chain: Any, level: int, condition: dict[str, Any], state: State) -> None:
+    """POWER generations, partitions, providers and domains are decided on the machines that have them."""
+    assert answer(chain(), **{f"l{level}": condition}).state is state
+
+
+def test_what_is_surely_false_wins_over_what_is_unknown() -> None:
+    """One condition that does not hold decides, wherever it stands; else one that is unknown leaves it open."""
+    blind = changed(intel_chain(), 0, UNREAD)
+    assert answer(blind, l0={"vendor": "amd"}).state is State.UNDECIDED
+    assert answer(blind, l0={"vendor": "amd", "os": "ubuntu"}) == Applies(State.NO, "l0 os is rhel 8.6")
+    assert answer(blind, l0={"vendor": "amd"}, l1={"os": "ubuntu"}) == Applies(State.NO, "l1 os is rhel 8.6")
+    assert answer(blind, l0={"vendor": "intel"}, l1={"os": "rhel"}) == Applies(
+        State.UNDECIDED, "l0 proc/cpuinfo: not collected"
+    )
+
+
+def test_unknown_inside_not_and_any_stays_unknown() -> None:
+    """The negation of what is unknown is unknown; an alternative that is unknown keeps the others from deciding no."""
+    blind = changed(intel_chain(), 0, UNREAD)
+    assert answer(blind, l0={"not": {"vendor": "amd"}}).state is State.UNDECIDED
+    assert answer(blind, l0={"not": {"vendor": "amd", "os": "rhel"}}).state is State.NO
+    assert answer(blind, l0={"any": [{"vendor": "amd"}, {"os": "ubuntu"}]}).state is State.UNDECIDED
+    assert answer(blind, l0={"any": [{"vendor": "amd"}, {"os": "rhel"}]}).state is State.YES
+
+
+def test_environment_that_nobody_declared_is_undecided() -> None:
+    """An inventory that is silent about the environment says neither prod nor dev."""
+    silent = changed(intel_chain(), 0, environment=None)
+    assert answer(silent, l0={"environment": "prod"}) == Applies(
+        State.UNDECIDED, "l0 inventory: `environment:` is not set for L0"
+    )
+
+
+def test_version_that_is_too_short_is_undecided_and_identity_alone_is_not() -> None:
+    """CentOS Stream names no minor: a comparison that needs it is undecided, one with another id is not asked."""
+    stream = changed(intel_chain(), 0, system("centos", "8"))
+    assert answer(stream, l0={"os": "centos >=8.2"}).state is State.UNDECIDED
+    assert answer(stream, l0={"os": "rhel >=8.2"}).state is State.NO
+    assert answer(changed(stream, 0, system("centos", "rolling")), l0={"os": "centos"}).state is State.YES
+
+
+def test_treat_as_counts_for_os_and_not_for_os_strict() -> None:
+    """A rebuild that the inventory has treated as RHEL is RHEL of its own version, unless the strict name is asked for."""
+    rocky = changed(intel_chain(), 0, system("rocky", "8.10"), treat_as="rhel")
+    assert answer(rocky, l0={"os": "rhel >=8.2"}).state is State.YES
+    assert answer(rocky, l0={"os": "rhel >=8.11"}).state is State.NO
+    assert answer(rocky, l0={"os": "rocky"}).state is State.YES
+    assert answer(rocky, l0={"os_strict": "rhel"}) == Applies(State.NO, "l0 os is rocky 8.10")
+    host = machines(rocky)[0]
+    assert runs(host, "rhel 8")
+    assert not runs(host, "rhel 8", strict=True)
+
+
+def test_statement_put_aside_by_treat_as_makes_the_chain_unsupported() -> None:
+    """Only what `treat_as` put aside carries a stance; any other refusal says nothing about support."""
+    rocky = changed(intel_chain(), 0, system("rocky", "8.10"), treat_as="rhel")
+    aside = answer(rocky, l0={"not": {"treat_as": "rhel"}})
+    assert aside == Applies(State.NO, "l0 runs rocky, judged as rhel (treat_as)")
+    assert aside.stance is Stance.UNSUPPORTED
+    assert answer(rocky, l0={"vendor": "amd"}).stance is None
+    assert answer(changed(rocky, 0, treat_as="ubuntu"), l0={"not": {"treat_as": "rhel"}}).state is State.YES
+
+
+def test_treat_as_of_the_real_thing_puts_nothing_aside() -> None:
+    """A RHEL that the inventory has treated as RHEL is RHEL; where its identity is unknown, it is not taken for one."""
+    real = changed(intel_chain(), 0, treat_as="rhel")
+    assert answer(real, l0={"not": {"treat_as": "rhel"}}).state is State.YES
+    assert answer(changed(real, 0, UNKNOWN_OS), l0={"not": {"treat_as": "rhel"}}).stance is Stance.UNSUPPORTED
+
+
+def test_requirement_is_about_one_level() -> None:
+    """A machine of another level is none that the requirement speaks of."""
+    refused = requirement_applies(asked("l1"), machines(intel_chain())[0])
+    assert refused == Applies(State.NO, "it is about l1, L0 is l0")
+
+
+# ---- suites
+
+
+def suite(*alternatives: dict[str, Any]) -> Suite:
+    source = Source(id="acme", title="T", publisher="P", version="1")
+    return Suite.model_validate({"source": source, "applies": alternatives, "requirements": []})
+
+
+def family(*guests: Recorded) -> dict[str, Machine]:
+    """An ESXi host that nobody logs in to, with several guests beside each other."""
+    above = Host("esx", 0, None, Connection.NONE, provider=Provider.VSPHERE)
+    below = [Host(guest.name, 1, "esx", Connection.RECORDED) for guest in guests]
+    snapshots: dict[str, Any] = {guest.name: machines((guest,))[0].reader.snapshot for guest in guests}
+    snapshots["esx"] = Unobservable("inventory", "nobody logs in to esx")
+    return build_machines(Inventory((above, *below)), snapshots)
+
+
+VSPHERE_OR_RHEL = suite({"l0": {"os": "rhel", "provider": "libvirt"}}, {"l0": {"provider": "vsphere"}, "l1": {"os": "rhel"}})
+
+
+def test_suite_judges_a_host_through_any_of_its_guests() -> None:
+    """An alternative about deeper levels holds for an L0 as soon as one chain through it satisfies it; a guest answers
+    for itself."""
+    one, other = intel_chain()[1], intel_chain()[2].having(system("ubuntu", "22.04"))
+    known = family(one, other)
+    assert suite_applies(VSPHERE_OR_RHEL, known["esx"]).state is State.YES
+    assert suite_applies(VSPHERE_OR_RHEL, known["L1"]).state is State.YES
+    assert suite_applies(VSPHERE_OR_RHEL, known["L2"]).state is State.NO
+
+
+def test_suite_does_not_judge_a_host_none_of_whose_chains_fit() -> None:
+    """Without a fitting guest, or without any, the alternative does not hold; an unknown guest leaves it open."""
+    ubuntu = intel_chain()[1].having(system("ubuntu", "22.04"))
+    assert suite_applies(VSPHERE_OR_RHEL, family(ubuntu)["esx"]).state is State.NO
+    assert "esx has no l1 guest" in suite_applies(VSPHERE_OR_RHEL, family()["esx"]).because
+    unknown = family(ubuntu, intel_chain()[2].having(UNKNOWN_OS))
+    assert suite_applies(VSPHERE_OR_RHEL, unknown["esx"]).state is State.UNDECIDED
+
+
+def test_suite_of_an_l0_judges_its_whole_chain() -> None:
+    """What an alternative says of the L0 holds for every machine below it."""
+    rhel_only = suite({"l0": {"os": "rhel"}})
+    assert [suite_applies(rhel_only, machine).state for machine in machines(intel_chain())] == [State.YES] * 3
+    ubuntu = changed(intel_chain(), 0, system("ubuntu", "22.04"))
+    assert [suite_applies(rhel_only, machine).state for machine in machines(ubuntu)] == [State.NO] * 3
+
+
+# ---- the grammar of generations
+
+
+@given(st.sampled_from(["", "<=", ">=", "<", ">"]), st.integers(1, 99), st.integers(1, 99))
+def test_generations_compare_as_numbers(operator: str, named: int, seen: int) -> None:
+    """A POWER generation is compared with the number that is named, and is written back as it was."""
+    wanted = Generations.parse(f"{operator}{named}")
+    holds = {"": seen == named, "<=": seen <= named, ">=": seen >= named, "<": seen < named, ">": seen > named}
+    assert (seen in wanted) is holds[operator]
+    assert str(wanted) == f"{operator}{named}"
+
+
+@given(st.text(max_size=12))
+def test_conditions_refuse_what_is_no_generation(text: str) -> None:
+    """Whatever stands there is a generation or a validation error, nothing else."""
+    try:
+        conditions = Conditions.model_validate({"power": text})
+    except ValueError:
+        return
+    assert conditions.power is not None
+    assert 1 <= conditions.power.number <= 99
+
+
+def test_environments_and_guests_are_what_they_seem() -> None:
+    """The machines that these tests rest on are what they claim to be."""
+    l0, l1, l2 = machines(intel_chain())
+    assert (l0.declared.environment, l0.platform.physical) == (Environment.DEV, True)
+    assert (l1.platform.virtualization, l2.platform.virtualization) == ("kvm", "kvm")
+    vmware = intel_chain()[1].having(guest_of("vmware", "VMware, Inc.", "VMware7,1") | rhel("8.2"))
+    assert machines((vmware,))[0].platform.virtualization == "vmware"

@@ -1,0 +1,297 @@
+"""The RHEL 8 suite: its 90 statements, their checks, and the stances that follow for whole chains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from recorded_machines import Chain, amd_chain, intel_chain, machines, power9_chain, rhel, system, z_chain
+from rhel8_trios import (
+    AZURE,
+    CONTRADICTING_OS,
+    HYPERV,
+    NO_DMI,
+    VMWARE,
+    arm_chain,
+    foreign,
+    l0,
+    l1,
+    l2,
+    power8_chain,
+    windows,
+)
+from test_rhel8_trios import CATALOGUE, TRIOS, checks, verdict_of
+
+from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance
+from pytest_nestvirt.catalogue.stance import chain_stance
+from pytest_nestvirt.catalogue.trace import trace
+from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.inventory.model import Environment, Provider
+from pytest_nestvirt.report.model import Case
+from pytest_nestvirt.verdict import Kind, Verdict
+
+__all__ = ["checks"]
+
+SUITE = CATALOGUE.suite("rhel8")
+
+IDS = """
+SUP-INTEL-FULL L1-IS-HYPERVISOR L0-PHYSICAL NOT-PRODUCTION LIMITED DEVTEST SUP-ONLY-INTEL TP-AMD TP-POWER9 TP-Z
+INTEL-PREREQ INTEL-CPU-FLAGS INTEL-XEON-V3 INTEL-NESTED-ON INTEL-NESTED-OFF INTEL-UNLOAD INTEL-ACTIVATE INTEL-VOLATILE
+INTEL-PERSIST INTEL-L1-PASSTHROUGH INTEL-L1-CPU-REWRITE INTEL-CREATE-L2
+AMD-PREREQ AMD-CPU-FLAGS AMD-EPYC AMD-NESTED-ON AMD-NESTED-OFF AMD-STOP-VMS AMD-UNLOAD AMD-ACTIVATE AMD-VOLATILE
+AMD-PERSIST AMD-L1-PASSTHROUGH AMD-L1-CPU-REWRITE AMD-CREATE-L2
+Z-PREREQ Z-CPU-SIE Z-NESTED-ON Z-NESTED-OFF Z-STOP-VMS Z-UNLOAD Z-ACTIVATE Z-VOLATILE Z-PERSIST Z-NO-CPU-STEP
+Z-CREATE-L2
+P9-NOT-P8 P9-PREREQ-L0 P9-L1-RHEL8 P9-NESTED-ON P9-NESTED-OFF P9-STOP-VMS P9-UNLOAD P9-ACTIVATE P9-VOLATILE P9-PERSIST
+P9-NESTED-HV-L1 P9-CAP-NESTED-HV P9-CREATE-L2 P9-NESTED-HV-L2 P9-L2-NO-P8
+ARCH-LIST ARCH-OTHERS ARCH-OTHERS-TP OS-L0 OS-L1 OS-L2-RHEL7 OS-L2-RHEL8 OS-L2-WS2016 OS-L2-WS2019
+P9-WORKS-L0L1 P9-WORKS-L2OS P9-NO-P8COMPAT-L1 P9-NO-P8COMPAT-L2
+L0-VMWARE L0-AWS L0-OTHER L0-HYPERV L0-AZURE L3 MIG-L1-LIVE-L2 MIG-L2-INTEL MIG-L2-AMD MIG-L2-Z
+Z-HPAGE-CONFLICT Z-HPAGE-MODPROBE-ERR Z-HPAGE-DMESG L1-FEATURE-SUBSET L1-NO-IOMMU L1-NO-APICV
+""".split()
+
+
+def test_statements_are_the_documents_90() -> None:
+    """Ids are promises: none is missing, added, renamed or moved."""
+    assert len(IDS) == 90
+    assert [requirement.id for requirement in CATALOGUE] == [f"RHEL8-{name}" for name in IDS]
+
+
+def test_safety_classes_and_kinds_are_counted() -> None:
+    """What can be looked at is looked at; what acts on machines says how; two statements can't be observed at all."""
+    assert Counter(r.needs for r in CATALOGUE if not r.not_observable) == {
+        Needs.READ_ONLY: 66,
+        Needs.RELOAD: 12,
+        Needs.L2: 6,
+        Needs.MIGRATE: 4,
+    }
+    assert [r.id for r in CATALOGUE if r.not_observable] == ["RHEL8-LIMITED", "RHEL8-ARCH-OTHERS-TP"]
+    assert Counter(r.kind for r in CATALOGUE) == {
+        Kind.REQUIREMENT: 28,
+        Kind.PROCEDURE: 26,
+        Kind.LIMITATION: 22,
+        Kind.CLAIM: 11,
+        Kind.RECOMMENDATION: 3,
+    }
+
+
+def test_requirements_and_checks_fit_together() -> None:
+    """Every read-only statement has a check, every marker a statement, and both are about the same level."""
+    assert trace(CATALOGUE).problems() == ()
+
+
+def test_every_statement_can_be_acted_upon() -> None:
+    """Whatever a check can find has a remedy, and a section to read it up in."""
+    for requirement in CATALOGUE:
+        assert requirement.section.startswith("18"), requirement.id
+        assert requirement.not_observable or requirement.remedy, requirement.id
+
+
+# ---- whom the suite judges
+
+
+@pytest.mark.parametrize(
+    "chain, states",
+    [
+        pytest.param(intel_chain(), "yes yes yes", id="rhel"),
+        pytest.param(l0(intel_chain(), rhel("9.4")), "yes yes yes", id="rhel-9"),
+        pytest.param(l0(intel_chain(), system("ubuntu", "22.04")), "no no no", id="ubuntu"),
+        pytest.param(l0(intel_chain(), system("rocky", "8.10")), "no no no", id="rocky"),
+        pytest.param(l0(intel_chain(), system("rocky", "8.10"), treat_as="rhel"), "yes yes yes", id="rocky-as-rhel"),
+        pytest.param(foreign(Provider.VSPHERE, VMWARE), "yes yes yes", id="rhel-on-vsphere"),
+        pytest.param(foreign(Provider.LIBVIRT, VMWARE), "yes yes yes", id="rhel-on-undeclared-vmware"),
+        pytest.param(foreign(Provider.AZURE, system("ubuntu", "22.04")), "no no no", id="ubuntu-on-azure"),
+    ],
+)
+def test_suite_judges_rhel_hosts_and_rhel_guests_of_foreign_hypervisors(chain: Chain, states: str) -> None:
+    """Chains under RHEL, and those under a foreign hypervisor whose L1 is RHEL; not an Ubuntu host or a rebuild."""
+    assert [suite_applies(SUITE, machine).state for machine in machines(chain)] == states.split()
+
+
+@pytest.mark.parametrize(
+    "guest, judged",
+    [
+        ("rhel 7.9", "RHEL7"),
+        ("rhel 8.6", "RHEL8"),
+        ("rhel 9.4", "RHEL8"),
+        ("ubuntu 20.04", "RHEL8"),
+        ("sles 15.5", "RHEL8"),
+        ("windows 14393", "WS2016"),
+        ("windows 17763", "WS2019"),
+        ("windows 20348", "WS2019"),
+    ],
+)
+def test_exactly_one_statement_judges_the_system_of_an_l2(guest: str, judged: str) -> None:
+    """The four listed systems are alternatives: an L2 meets one of the four statements, whatever it runs."""
+    os_id, version = guest.split()
+    chain = intel_chain()
+    if os_id == "windows":
+        chain = (*chain[:2], windows(int(version)))
+    else:
+        chain = l2(chain, rhel(version) if os_id == "rhel" else system(os_id, version))
+    nested = machines(chain)[2]
+    statements = [r for r in CATALOGUE if r.id.startswith("RHEL8-OS-L2")]
+    assert [r.id for r in statements if requirement_applies(r, nested).state is State.YES] == [f"RHEL8-OS-L2-{judged}"]
+
+
+# ---- what follows for chains
+
+
+def cases(chain: Chain, run: dict[str, object]) -> Iterator[Case]:
+    """Every requirement of the suite on every machine of a chain."""
+    line = {f"l{machine.level}": machine for machine in machines(chain)}
+    for requirement in CATALOGUE:
+        machine = line.get(requirement.level)
+        if machine is not None:
+            yield case(requirement, machine, line, run)
+
+
+def case(requirement: Requirement, machine: Machine, line: dict[str, Machine], run: dict[str, object]) -> Case:
+    applies = requirement_applies(requirement, machine)
+    if applies.state is State.NO:
+        verdict, reason, stance = Verdict.NOT_APPLICABLE, applies.because, applies.stance
+    else:
+        verdict, reason = _verdict(requirement, applies.state, line, run)
+        stance = requirement.stance.get(verdict)
+    return Case(
+        requirement.id, "rhel8", requirement.section, requirement.statement, machine.name, machine.level, verdict,
+        requirement.kind, requirement.obligation, reason=reason, stance=stance,
+    )  # fmt: skip
+
+
+def _verdict(requirement: Requirement, state: State, line: dict[str, Machine], run: dict[str, object]) -> tuple[Verdict, str]:
+    if requirement.id not in run:
+        return Verdict.NOT_RUN, ""
+    if state is State.UNDECIDED:
+        return Verdict.INCONCLUSIVE, ""
+    return verdict_of(run[requirement.id], requirement, line)  # type: ignore[arg-type]
+
+
+ROCKY = system("rocky", "8.10")
+
+
+@pytest.mark.parametrize(
+    "chain, stance, decided_by",
+    [
+        pytest.param(intel_chain(), Stance.SUPPORTED, "RHEL8-SUP-INTEL-FULL on L0 (pass)", id="intel"),
+        pytest.param(
+            l0(intel_chain(), environment=Environment.PROD),
+            Stance.SUPPORTED,
+            "RHEL8-SUP-INTEL-FULL on L0 (pass)",
+            id="intel-in-production",
+        ),
+        pytest.param(amd_chain(), Stance.TECHNOLOGY_PREVIEW, "RHEL8-TP-AMD on L0 (limit-confirmed)", id="amd"),
+        pytest.param(z_chain(), Stance.TECHNOLOGY_PREVIEW, "RHEL8-TP-Z on L0 (limit-confirmed)", id="z"),
+        pytest.param(power9_chain(), Stance.TECHNOLOGY_PREVIEW, "RHEL8-TP-POWER9 on L0 (limit-confirmed)", id="power9"),
+        pytest.param(power8_chain(), Stance.NOT_WORKING, "RHEL8-ARCH-LIST on L0 (fail)", id="power8"),
+        pytest.param(arm_chain(), Stance.NOT_WORKING, "RHEL8-ARCH-LIST on L0 (fail)", id="arm"),
+        pytest.param(l0(intel_chain(), rhel("8.1")), Stance.UNSUPPORTED, "RHEL8-OS-L0 on L0 (fail)", id="8.1"),
+        pytest.param(l0(intel_chain(), rhel("9.4")), Stance.UNSUPPORTED, "RHEL8-OS-L0 on L0 (fail)", id="rhel-9"),
+        pytest.param(l1(intel_chain(), rhel("8.1")), Stance.UNSUPPORTED, "RHEL8-OS-L1 on L1 (fail)", id="l1-8.1"),
+        pytest.param(
+            l2(intel_chain(), system("ubuntu", "20.04")),
+            Stance.UNSUPPORTED,
+            "RHEL8-OS-L2-RHEL8 on L2 (fail)",
+            id="l2-ubuntu",
+        ),
+        pytest.param(
+            (*intel_chain()[:2], windows(14393, product_type=1)),
+            Stance.UNSUPPORTED,
+            "RHEL8-OS-L2-WS2016 on L2 (fail)",
+            id="windows-10",
+        ),
+        pytest.param(
+            l1(power9_chain(), rhel("7.9")), Stance.NOT_WORKING, "RHEL8-P9-L1-RHEL8 on L1 (fail)", id="power9-rhel-7"
+        ),
+        pytest.param(
+            l0(intel_chain(), ROCKY, treat_as="rhel"),
+            Stance.UNSUPPORTED,
+            "RHEL8-OS-L0 on L0 (not-applicable)",
+            id="rebuild-as-l0",
+        ),
+        pytest.param(
+            l1(intel_chain(), ROCKY, treat_as="rhel"),
+            Stance.UNSUPPORTED,
+            "RHEL8-OS-L1 on L1 (not-applicable)",
+            id="rebuild-as-l1",
+        ),
+        pytest.param(
+            l2(intel_chain(), ROCKY, treat_as="rhel"),
+            Stance.UNSUPPORTED,
+            "RHEL8-OS-L2-RHEL8 on L2 (not-applicable)",
+            id="rebuild-as-l2",
+        ),
+        pytest.param(
+            l0(amd_chain(), ROCKY, treat_as="rhel"),
+            Stance.UNSUPPORTED,
+            "RHEL8-TP-AMD on L0 (limit-lifted)",
+            id="rebuild-on-amd",
+        ),
+        pytest.param(
+            foreign(Provider.VSPHERE, VMWARE),
+            Stance.UNSUPPORTED,
+            "RHEL8-L0-VMWARE on L1 (limit-confirmed)",
+            id="vsphere",
+        ),
+        pytest.param(
+            foreign(Provider.HYPERV, HYPERV),
+            Stance.TECHNOLOGY_PREVIEW,
+            "RHEL8-L0-HYPERV on L1 (limit-confirmed)",
+            id="hyperv",
+        ),
+        pytest.param(
+            foreign(Provider.AZURE, AZURE, rhel("8.1")),
+            Stance.UNSUPPORTED,
+            "RHEL8-L0-AZURE on L1 (limit-lifted)",
+            id="azure-8.1",
+        ),
+        pytest.param(
+            foreign(Provider.VSPHERE),
+            Stance.NOT_STATED,
+            "RHEL8-L0-VMWARE on L1 (limit-lifted)",
+            id="vsphere-declared-kvm-seen",
+        ),
+        pytest.param(
+            l0(intel_chain(), CONTRADICTING_OS),
+            Stance.NOT_STATED,
+            "undecided: RHEL8-SUP-INTEL-FULL on L0 (inconclusive)",
+            id="contradicting-release-files",
+        ),
+        pytest.param(
+            l0(intel_chain(), NO_DMI),
+            Stance.NOT_STATED,
+            "undecided: RHEL8-L0-PHYSICAL on L0 (inconclusive)",
+            id="hardware-not-proven",
+        ),
+    ],
+)
+def test_stance_of_whole_chains(chain: Chain, stance: Stance, decided_by: str, checks: dict[str, object]) -> None:
+    """What the document says of support follows from all machines of a chain, and names what decided it."""
+    decided, reasons = chain_stance("rhel8", cases(chain, checks))
+    assert decided is stance, reasons
+    assert decided_by in reasons
+
+
+@pytest.mark.parametrize("chain", [intel_chain(), amd_chain(), z_chain(), power9_chain()], ids=["intel", "amd", "z", "p9"])
+def test_conforming_chains_violate_nothing(chain: Chain, checks: dict[str, object]) -> None:
+    """On a chain that follows the document no must fails, and nothing stays unknown but what only acting could tell."""
+    judged = list(cases(chain, checks))
+    bad = {Verdict.FAIL, Verdict.WARN, Verdict.LIMIT_LIFTED}
+    assert [(c.requirement, c.reason) for c in judged if c.verdict in bad] == []
+    assert {c.requirement for c in judged if c.verdict is Verdict.INCONCLUSIVE} <= {"RHEL8-Z-HPAGE-DMESG"}
+
+
+def test_undecided_foreign_hypervisor_keeps_a_chain_from_being_supported(checks: dict[str, object]) -> None:
+    """An L1 that shows nothing of what it runs on may run on anything: that is not stated, not supported."""
+    decided, reasons = chain_stance("rhel8", cases(l1(intel_chain(), NO_DMI), checks))
+    assert decided is Stance.NOT_STATED
+    assert "undecided: RHEL8-L0-VMWARE on L1 (inconclusive)" in reasons
+
+
+def test_l3_that_runs_takes_support_away_and_an_idle_l2_does_not(checks: dict[str, object]) -> None:
+    """KVM that could run an L3 says nothing about support; an L3 that runs makes the chain unsupported."""
+    _, running, idle = TRIOS["RHEL8-L3"].chains
+    assert chain_stance("rhel8", cases(idle, checks))[0] is Stance.SUPPORTED
+    assert chain_stance("rhel8", cases(running, checks)) == (Stance.UNSUPPORTED, ("RHEL8-L3 on L2 (limit-lifted)",))
