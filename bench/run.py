@@ -30,7 +30,7 @@ from sshd import Sshd  # noqa: E402
 from pytest_nestvirt.collect.probe import probe_input  # noqa: E402
 
 FILES = (
-    "/proc/cpuinfo", "/proc/cmdline", "/proc/version", "/proc/modules", "/proc/meminfo", "/etc/os-release",
+    "/proc/cpuinfo", "/proc/cmdline", "/proc/version", "/proc/stat", "/proc/meminfo", "/etc/os-release",
     "/proc/uptime", "/proc/sys/kernel/osrelease", "/proc/sys/kernel/hostname", "/proc/sys/kernel/random/boot_id",
 )  # fmt: skip
 """What the checks read; each check asks one simple question about one of them."""

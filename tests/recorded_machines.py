@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeAlias
 
 from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.model import Connection, Environment, Host, Inventory
 
-Texts = Mapping[str, str | Status]
+Texts: TypeAlias = Mapping[str, str | Status]
 """Section name -> its text, or the status of one that has none."""
 
 NOT_COLLECTED = Status.CUT
@@ -24,16 +24,16 @@ class Recorded:
 
     name: str
     sections: Texts | None
-    declared: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, object] = field(default_factory=dict)
 
-    def having(self, sections: Texts | None = None, **declared: Any) -> Recorded:
+    def having(self, sections: Texts | None = None, **declared: object) -> Recorded:
         """The same machine with some sections replaced, and some of what the inventory says."""
         merged = {**(self.sections or {}), **(sections or {})}
         kept = {name: text for name, text in merged.items() if text is not NOT_COLLECTED}
         return replace(self, sections=kept, declared={**self.declared, **declared})
 
 
-Chain = tuple[Recorded, ...]
+Chain: TypeAlias = tuple[Recorded, ...]
 """From the L0 downwards; every machine is the guest of the one before it."""
 
 
@@ -41,8 +41,8 @@ def machines(chain: Chain) -> tuple[Machine, ...]:
     """The machines of a chain, as checks get them."""
     hosts, parent = [], None
     for level, recorded in enumerate(chain):
-        settings = {"connection": Connection.RECORDED, "domain": recorded.name, **recorded.declared}
-        hosts.append(Host(name=recorded.name, level=level, parent=parent, **settings))
+        plain = Host(recorded.name, level, parent, Connection.RECORDED, domain=recorded.name)
+        hosts.append(replace(plain, **recorded.declared))  # type: ignore[arg-type]  # names and types are those of Host
         parent = recorded.name
     built = build_machines(Inventory(tuple(hosts)), {recorded.name: _snapshot(recorded) for recorded in chain})
     return tuple(built[recorded.name] for recorded in chain)
@@ -90,7 +90,7 @@ def kernel(release: str, architecture: str) -> Texts:
 
 
 def modprobe(**files: str) -> Texts:
-    """modprobe's directories: nothing but these files, by name without `.conf`, in /etc."""
+    """The directories of modprobe: nothing but these files, by name without `.conf`, in /etc."""
     listed = "".join(f"{name}.conf\n" for name in sorted(files))
     return {
         "etc/modprobe.d/": listed,
@@ -162,7 +162,9 @@ def power(name: str, pvr: str = "004e 1202", *, native: bool, mmu: str = "Radix"
         if native
         else "platform\t: pSeries\nmodel\t\t: IBM pSeries (emulated by qemu)\nmachine\t\t: CHRP IBM pSeries (emulated by qemu)\n"
     )
-    text = f"processor\t: 0\ncpu\t\t: {name}\nclock\t\t: 2166MHz\nrevision\t: 2.2 (pvr {pvr})\n\n{footer}MMU\t\t: {mmu}\n"
+    text = (
+        f"processor\t: 0\ncpu\t\t: {name}\nclock\t\t: 2166MHz\nrevision\t: 2.2 (pvr {pvr})\n\n{footer}MMU\t\t: {mmu}\n"
+    )
     node = Status.MISSING if native else "linux,kvm\n"
     return {"proc/cpuinfo": text, "proc/device-tree/hypervisor/compatible": node}
 
@@ -177,7 +179,7 @@ def zcpu(features: str, version: str = "00", control_program: str = "") -> Texts
 
 
 def domain(name: str, inside: str, *, running: bool = True, type_: str = "kvm") -> Texts:
-    """libvirt's view of the only guest of a machine."""
+    """The view that libvirt has of the only guest of a machine."""
     row = f" 1    {name}   running\n" if running else f" -    {name}   shut off\n"
     xml = f"<domain type='{type_}'>\n  <name>{name}</name>\n  <memory unit='KiB'>4194304</memory>\n  {inside}\n</domain>\n"
     return {
@@ -195,7 +197,10 @@ def qemu(*command_lines: str) -> Texts:
     pids = range(4711, 4711 + len(command_lines))
     return {
         "nestvirt/qemu/": "".join(f"{pid}\n" for pid in pids),
-        **{f"nestvirt/qemu/{pid}": line.replace(" ", "\n") + "\n" for pid, line in zip(pids, command_lines, strict=True)},
+        **{
+            f"nestvirt/qemu/{pid}": line.replace(" ", "\n") + "\n"
+            for pid, line in zip(pids, command_lines, strict=True)
+        },
     }
 
 
@@ -218,7 +223,7 @@ def nested_guest(architecture: str, *texts: Texts) -> Recorded:
     return Recorded("L2", _merged([*parts, modules, modprobe(), *texts]))
 
 
-def host(name: str, architecture: str, *texts: Texts, **declared: Any) -> Recorded:
+def host(name: str, architecture: str, *texts: Texts, **declared: object) -> Recorded:
     """A machine of RHEL 8.6 with working KVM."""
     parts: list[Texts] = [kernel(f"{EL8}.{architecture}", architecture), rhel("8.6"), KVM_WORKS, modprobe()]
     modules = without_modules("kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr")
@@ -246,13 +251,28 @@ def intel_chain() -> Chain:
 def amd_chain() -> Chain:
     """A previewed chain: EPYC."""
     argv = "/usr/libexec/qemu-kvm -name guest=L1 -machine pc-q35-rhel8.6.0,accel=kvm -cpu host"
-    l0 = [HARDWARE, cpuinfo("AuthenticAMD", EPYC, AMD_FLAGS, family=23, model=1), module("kvm"), module("kvm_amd", nested="1")]
+    l0 = [
+        HARDWARE,
+        cpuinfo("AuthenticAMD", EPYC, AMD_FLAGS, family=23, model=1),
+        module("kvm"),
+        module("kvm_amd", nested="1"),
+    ]
     l1 = [KVM_GUEST, cpuinfo("AuthenticAMD", EPYC, "fpu msr pae lm svm hypervisor npt", family=23, model=1)]
     l1 += [module("kvm"), module("kvm_amd", nested="1"), FIRMWARE, qemu(argv.replace("L1", "L2"))]
     return (
-        host("L0", "x86_64", *l0, modprobe(kvm="options kvm_amd nested=1\n"), domain("L1", PASSTHROUGH), qemu(argv), **DEV),
+        host(
+            "L0",
+            "x86_64",
+            *l0,
+            modprobe(kvm="options kvm_amd nested=1\n"),
+            domain("L1", PASSTHROUGH),
+            qemu(argv),
+            **DEV,
+        ),
         host("L1", "x86_64", *l1, domain("L2", PASSTHROUGH)),
-        nested_guest("x86_64", KVM_GUEST, cpuinfo("AuthenticAMD", EPYC, "fpu msr pae lm hypervisor", family=23), FIRMWARE),
+        nested_guest(
+            "x86_64", KVM_GUEST, cpuinfo("AuthenticAMD", EPYC, "fpu msr pae lm hypervisor", family=23), FIRMWARE
+        ),
     )
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from recorded_machines import (
     EPYC,
-    FIRMWARE,
-    KVM_GUEST,
     KVM_WORKS,
-    NESTED_HV,
     NO_KVM,
     NOT_COLLECTED,
     XEON,
@@ -43,7 +39,7 @@ from pytest_nestvirt.verdict import Verdict
 MUST = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
 TOLD = (Verdict.PASS, Verdict.WARN, Verdict.INCONCLUSIVE)
 LIMIT = (Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED, Verdict.INCONCLUSIVE)
-DEV, PREPROD, PROD = ({"environment": Environment(word)} for word in ("dev", "preprod", "prod"))
+DEV, PREPROD, PROD = Environment.DEV, Environment.PREPROD, Environment.PROD
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +58,17 @@ class Trio:
         return self.conforming, self.violating, self.unobservable
 
 
-def l0(chain: Chain, sections: Texts | None = None, **declared: Any) -> Chain:
+def l0(chain: Chain, sections: Texts | None = None, **declared: object) -> Chain:
     """The chain with its L0 changed."""
     return (chain[0].having(sections, **declared), *chain[1:])
 
 
-def l1(chain: Chain, sections: Texts | None = None, **declared: Any) -> Chain:
+def l1(chain: Chain, sections: Texts | None = None, **declared: object) -> Chain:
     """The chain with its L1 changed."""
     return (chain[0], chain[1].having(sections, **declared), *chain[2:])
 
 
-def l2(chain: Chain, sections: Texts | None = None, **declared: Any) -> Chain:
+def l2(chain: Chain, sections: Texts | None = None, **declared: object) -> Chain:
     """The chain with its L2 changed."""
     return (*chain[:2], chain[2].having(sections, **declared))
 
@@ -127,7 +123,7 @@ def arm_chain() -> Chain:
     """RHEL 8 on Arm, with a guest in which KVM does not work."""
     arm: Texts = {"proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd\nCPU architecture: 8\n"}
     return (
-        host("L0", "aarch64", arm, domain("L1", ""), {**KVM_WORKS}, **DEV),
+        host("L0", "aarch64", arm, domain("L1", ""), {**KVM_WORKS}, environment=DEV),
         host("L1", "aarch64", arm, NO_KVM),
     )
 
@@ -145,7 +141,9 @@ def of_architecture(prefix: str, chain: Chain, module_name: str) -> Iterator[Tri
     parameter = f"sys/module/{module_name}/parameters/nested"
     off, missing, odd = {parameter: "0\n"}, {parameter: Status.MISSING}, {parameter: "maybe\n"}
     other_line = modprobe(kvm=f"options {module_name} nested=0\n")
-    not_lasting = modprobe(kvm=f"options {module_name} nested=1\n", zz=f"options {module_name.replace('_', '-')} nested=0\n")
+    not_lasting = modprobe(
+        kvm=f"options {module_name} nested=1\n", zz=f"options {module_name.replace('_', '-')} nested=0\n"
+    )
     unlisted = {"etc/modprobe.d/": Status.DENIED}
     prereq = "RHEL8-P9-PREREQ-L0" if prefix == "P9" else f"RHEL8-{prefix}-PREREQ"
     stopped = domain("L1", "", running=False)
@@ -175,11 +173,18 @@ def of_support() -> Iterator[Trio]:
     intel, amd, z, p9 = intel_chain(), amd_chain(), z_chain(), power9_chain()
     nine, eight_one = rhel("9.4"), rhel("8.1")
     vm = guest_of("kvm", "Red Hat", "KVM")
-    no_environment = {"environment": None}
     yield Trio("RHEL8-SUP-INTEL-FULL", TOLD, intel, l0(intel, eight_one), l0(intel, NO_DMI))
     yield Trio("RHEL8-L0-PHYSICAL", MUST, intel, l0(intel, vm), l0(intel, NO_DMI))
-    yield Trio("RHEL8-NOT-PRODUCTION", TOLD, l0(intel, **DEV), l0(intel, **PROD), l0(intel, **no_environment))
-    yield Trio("RHEL8-DEVTEST", TOLD, l0(intel, **DEV), l0(intel, **PREPROD), l0(intel, **no_environment))
+    yield Trio(
+        "RHEL8-NOT-PRODUCTION",
+        TOLD,
+        l0(intel, environment=DEV),
+        l0(intel, environment=PROD),
+        l0(intel, environment=None),
+    )
+    yield Trio(
+        "RHEL8-DEVTEST", TOLD, l0(intel, environment=DEV), l0(intel, environment=PREPROD), l0(intel, environment=None)
+    )
     yield Trio("RHEL8-SUP-ONLY-INTEL", LIMIT, amd, l0(amd, nine), l0(amd, CONTRADICTING_OS))
     yield Trio("RHEL8-TP-AMD", LIMIT, amd, l0(amd, nine), l0(amd, CONTRADICTING_OS))
     yield Trio("RHEL8-TP-POWER9", LIMIT, p9, l0(p9, nine), l0(p9, CONTRADICTING_OS))

@@ -188,7 +188,8 @@ class Sshd:
         """Stop every process of it, as a hanging host would; returns their ids for `thaw`."""
         pids = [self.pid, *descendants(self.pid)]
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         return pids
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from recorded_machines import (
     NOT_COLLECTED,
     Chain,
     Recorded,
+    Texts,
     amd_chain,
     guest_of,
     intel_chain,
@@ -34,6 +36,7 @@ UNKNOWN_OS = {"etc/os-release": NOT_COLLECTED, "etc/redhat-release": NOT_COLLECT
 
 
 def asked(level: str, **applies: dict[str, Any]) -> Requirement:
+    """A requirement with these conditions, and nothing else of interest."""
     return Requirement.model_validate(
         {
             "id": "ACME-ONE",
@@ -48,7 +51,8 @@ def asked(level: str, **applies: dict[str, Any]) -> Requirement:
     )
 
 
-def changed(chain: Chain, level: int, sections: dict[str, Any] | None = None, **declared: Any) -> Chain:
+def changed(chain: Chain, level: int, sections: Texts | None = None, **declared: object) -> Chain:
+    """The chain with one of its machines changed."""
     return tuple(one.having(sections, **declared) if depth == level else one for depth, one in enumerate(chain))
 
 
@@ -117,7 +121,9 @@ def test_facts_that_held_are_named_too() -> None:
         (amd_chain, 1, {"domain_known": False}, State.NO),
     ],
 )
-def test_conditions_of_other_machines(chain: Any, level: int, condition: dict[str, Any], state: State) -> None:
+def test_conditions_of_other_machines(
+    chain: Callable[[], Chain], level: int, condition: dict[str, Any], state: State
+) -> None:
     """POWER generations, partitions, providers and domains are decided on the machines that have them."""
     assert answer(chain(), **{f"l{level}": condition}).state is state
 
@@ -197,6 +203,7 @@ def test_requirement_is_about_one_level() -> None:
 
 
 def suite(*alternatives: dict[str, Any]) -> Suite:
+    """A suite without requirements that speaks of these chains."""
     source = Source(id="acme", title="T", publisher="P", version="1")
     return Suite.model_validate({"source": source, "applies": alternatives, "requirements": []})
 
@@ -210,12 +217,13 @@ def family(*guests: Recorded) -> dict[str, Machine]:
     return build_machines(Inventory((above, *below)), snapshots)
 
 
-VSPHERE_OR_RHEL = suite({"l0": {"os": "rhel", "provider": "libvirt"}}, {"l0": {"provider": "vsphere"}, "l1": {"os": "rhel"}})
+VSPHERE_OR_RHEL = suite(
+    {"l0": {"os": "rhel", "provider": "libvirt"}}, {"l0": {"provider": "vsphere"}, "l1": {"os": "rhel"}}
+)
 
 
 def test_suite_judges_a_host_through_any_of_its_guests() -> None:
-    """An alternative about deeper levels holds for an L0 as soon as one chain through it satisfies it; a guest answers
-    for itself."""
+    """An alternative about guests holds for an L0 if one chain through it fits; a guest answers for itself."""
     one, other = intel_chain()[1], intel_chain()[2].having(system("ubuntu", "22.04"))
     known = family(one, other)
     assert suite_applies(VSPHERE_OR_RHEL, known["esx"]).state is State.YES
@@ -268,5 +276,5 @@ def test_environments_and_guests_are_what_they_seem() -> None:
     l0, l1, l2 = machines(intel_chain())
     assert (l0.declared.environment, l0.platform.physical) == (Environment.DEV, True)
     assert (l1.platform.virtualization, l2.platform.virtualization) == ("kvm", "kvm")
-    vmware = intel_chain()[1].having(guest_of("vmware", "VMware, Inc.", "VMware7,1") | rhel("8.2"))
+    vmware = intel_chain()[1].having({**guest_of("vmware", "VMware, Inc.", "VMware7,1"), **rhel("8.2")})
     assert machines((vmware,))[0].platform.virtualization == "vmware"

@@ -28,12 +28,14 @@ ONE = """\
 
 
 def suite_folder(folder: Path, text: str) -> Path:
+    """The folder, with that text as its requirements.yml."""
     folder.mkdir(exist_ok=True)
     (folder / "requirements.yml").write_text(text)
     return folder
 
 
 def complaint(folder: Path, text: str) -> str:
+    """What is said of a requirements.yml that can't be used, without the file's name."""
     with pytest.raises(CatalogueError) as raised:
         load_suite(suite_folder(folder, text))
     message = str(raised.value)
@@ -60,7 +62,9 @@ def test_single_words_and_lists_are_the_same_condition(tmp_path: Path) -> None:
 
 def test_every_undecided_verdict_says_not_stated_where_a_stance_is_declared(tmp_path: Path) -> None:
     """Nobody has to remember what an unanswered question means; what is declared, `null` included, stays."""
-    folder = suite_folder(tmp_path, HEAD + ONE + "    stance: {fail: unsupported, waived: unsupported, inconclusive: null}\n")
+    folder = suite_folder(
+        tmp_path, HEAD + ONE + "    stance: {fail: unsupported, waived: unsupported, inconclusive: null}\n"
+    )
     stance = load_suite(folder).requirements[0].stance
     assert stance[Verdict.FAIL] is Stance.UNSUPPORTED
     assert stance[Verdict.WAIVED] is Stance.UNSUPPORTED

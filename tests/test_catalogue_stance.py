@@ -11,6 +11,7 @@ from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 
 def case(requirement: str, stance: Stance | None, verdict: Verdict = Verdict.PASS, source: str = "acme") -> Case:
+    """A case of which only its stance matters."""
     return Case(
         requirement=requirement,
         source=source,

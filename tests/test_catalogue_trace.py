@@ -21,6 +21,7 @@ requirements:
 
 
 def traced(folder: Path, tests: str) -> Traceability:
+    """The table of a suite with these tests."""
     (folder / "requirements.yml").write_text(REQUIREMENTS)
     (folder / "test_acme.py").write_text(tests)
     return trace(load_catalogue([folder]))
@@ -50,9 +51,9 @@ def test_requirement_without_check_is_a_problem(tmp_path: Path) -> None:
 def test_unknown_id_is_a_problem(tmp_path: Path) -> None:
     """A marker with an id that nobody declares is named with file and line."""
     problems = traced(tmp_path, "@requirement('ACME-ONE', 'ACME-TWO', 'ACME-TREE')\ndef test_one(l0): ...\n").problems()
-    assert problems == (
-        f"{tmp_path}/test_acme.py:2: test_acme.py::test_one: no requirement ACME-TREE is declared; "
-        "mend the id or declare it",
+    (problem,) = problems
+    assert problem.startswith(
+        f"{tmp_path}/test_acme.py:2: test_acme.py::test_one: no requirement ACME-TREE is declared"
     )
 
 

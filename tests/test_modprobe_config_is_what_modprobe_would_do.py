@@ -51,8 +51,9 @@ def files(**texts: str) -> Sections:
     return listing | {f"etc/modprobe.d/{name}.conf": text for name, text in texts.items()}
 
 
-def option(text: str, command: str = "options") -> list[tuple[str, str, str]]:
-    return [(o.module, o.name, o.value) for o in options_of(parse_directives("f", f"{command} {text}\n"))]
+def option(text: str) -> list[tuple[str, str, str]]:
+    """What one `options` line sets."""
+    return [(o.module, o.name, o.value) for o in options_of(parse_directives("f", f"options {text}\n"))]
 
 
 def test_options_are_parsed() -> None:
@@ -270,7 +271,7 @@ def test_defaults_of_kernels() -> None:
     assert expected_default("vfio", (6, 1)) is None
 
 
-TEXT = st.text(alphabet="options kvm_intel-amd nested=1\"#\\\n\tY.,", max_size=120)
+TEXT = st.text(alphabet='options kvm_intel-amd nested=1"#\\\n\tY.,', max_size=120)
 
 
 @given(TEXT)

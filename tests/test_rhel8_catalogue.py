@@ -50,7 +50,7 @@ ARCH-LIST ARCH-OTHERS ARCH-OTHERS-TP OS-L0 OS-L1 OS-L2-RHEL7 OS-L2-RHEL8 OS-L2-W
 P9-WORKS-L0L1 P9-WORKS-L2OS P9-NO-P8COMPAT-L1 P9-NO-P8COMPAT-L2
 L0-VMWARE L0-AWS L0-OTHER L0-HYPERV L0-AZURE L3 MIG-L1-LIVE-L2 MIG-L2-INTEL MIG-L2-AMD MIG-L2-Z
 Z-HPAGE-CONFLICT Z-HPAGE-MODPROBE-ERR Z-HPAGE-DMESG L1-FEATURE-SUBSET L1-NO-IOMMU L1-NO-APICV
-""".split()
+""".split()  # noqa: SIM905 - a table to read, not ninety lines
 
 
 def test_statements_are_the_documents_90() -> None:
@@ -149,6 +149,7 @@ def cases(chain: Chain, run: dict[str, object]) -> Iterator[Case]:
 
 
 def case(requirement: Requirement, machine: Machine, line: dict[str, Machine], run: dict[str, object]) -> Case:
+    """One requirement on one machine, as a run would report it."""
     applies = requirement_applies(requirement, machine)
     if applies.state is State.NO:
         verdict, reason, stance = Verdict.NOT_APPLICABLE, applies.because, applies.stance
@@ -161,7 +162,9 @@ def case(requirement: Requirement, machine: Machine, line: dict[str, Machine], r
     )  # fmt: skip
 
 
-def _verdict(requirement: Requirement, state: State, line: dict[str, Machine], run: dict[str, object]) -> tuple[Verdict, str]:
+def _verdict(
+    requirement: Requirement, state: State, line: dict[str, Machine], run: dict[str, object]
+) -> tuple[Verdict, str]:
     if requirement.id not in run:
         return Verdict.NOT_RUN, ""
     if state is State.UNDECIDED:
@@ -274,7 +277,9 @@ def test_stance_of_whole_chains(chain: Chain, stance: Stance, decided_by: str, c
     assert decided_by in reasons
 
 
-@pytest.mark.parametrize("chain", [intel_chain(), amd_chain(), z_chain(), power9_chain()], ids=["intel", "amd", "z", "p9"])
+@pytest.mark.parametrize(
+    "chain", [intel_chain(), amd_chain(), z_chain(), power9_chain()], ids=["intel", "amd", "z", "p9"]
+)
 def test_conforming_chains_violate_nothing(chain: Chain, checks: dict[str, object]) -> None:
     """On a chain that follows the document no must fails, and nothing stays unknown but what only acting could tell."""
     judged = list(cases(chain, checks))

@@ -37,7 +37,8 @@ def loaded(name: str) -> ModuleType:
 @pytest.fixture(scope="module")
 def checks() -> Mapping[str, Callable[..., None]]:
     """The functions of the suite by the requirement they verify."""
-    found, modules = {}, {}
+    found: dict[str, Callable[..., None]] = {}
+    modules: dict[str, ModuleType] = {}
     for check in trace(CATALOGUE).checks:
         file, _, function = check.name.partition("::")
         modules.setdefault(file, loaded(file))
@@ -51,7 +52,10 @@ def judged_machine(requirement: Requirement, chain: Chain) -> tuple[Machine, Map
     return line[requirement.level], line
 
 
-def verdict_of(check: Callable[..., None], requirement: Requirement, line: Mapping[str, Machine]) -> tuple[Verdict, str]:
+def verdict_of(
+    check: Callable[..., None], requirement: Requirement, line: Mapping[str, Machine]
+) -> tuple[Verdict, str]:
+    """The verdict that a check comes to, and what it says."""
     wanted = {name: line[name] for name in line if name in check.__code__.co_varnames[: check.__code__.co_argcount]}
     try:
         check(**wanted)

@@ -34,13 +34,13 @@ def host(sshd: Sshd) -> Iterator[Any]:
     transport.close()
 
 
-def test_arguments_are_quoted(host: Any) -> None:
+def test_arguments_are_quoted(host: Any) -> None:  # noqa: ANN401 - as above
     """As testinfra promises."""
     done = host.run("printf %s %s", "%s", "a b;$(id)'\"")
     assert (done.rc, done.stdout) == (0, "a b;$(id)'\"")
 
 
-def test_modules_work(host: Any, tmp_path: Path) -> None:
+def test_modules_work(host: Any, tmp_path: Path) -> None:  # noqa: ANN401 - as above
     """Files, packages, processes, system information: over SSH as over testinfra's own backends."""
     (tmp_path / "a file").write_text("content\n")
     assert host.file(str(tmp_path / "a file")).content_string == "content\n"
@@ -51,7 +51,7 @@ def test_modules_work(host: Any, tmp_path: Path) -> None:
     assert host.process.filter(comm="sshd")
 
 
-def test_output_that_is_no_text_does_not_raise(host: Any) -> None:
+def test_output_that_is_no_text_does_not_raise(host: Any) -> None:  # noqa: ANN401 - as above
     """Bytes survive the way through text and back; the host is not asked for its Python."""
     done = host.run(r"printf '\377\303\244\000'")
     assert (done.stdout, done.stdout_bytes) == ("\udcffä\0", b"\xff\xc3\xa4\0")
@@ -72,7 +72,7 @@ def test_an_unreachable_host_is_an_error_and_no_exit_code(sshd: Sshd) -> None:
         over(SshTransport(sshd.host(port=1))).run("false")
 
 
-def test_the_id_is_the_name_of_the_inventory(host: Any) -> None:
+def test_the_id_is_the_name_of_the_inventory(host: Any) -> None:  # noqa: ANN401 - as above
     """Which stands in pytest's ids."""
     assert host.backend.get_pytest_id() == "nestvirt://kvm01"
 
@@ -89,7 +89,7 @@ def test_sudo_is_the_transports_own() -> None:
     assert host.check_output("id -un") == "root"
 
 
-def test_sudo_marks_commands_and_nothing_else(host: Any) -> None:
+def test_sudo_marks_commands_and_nothing_else(host: Any) -> None:  # noqa: ANN401 - as above
     """Only inside the block does the transport hear `become`."""
     heard = []
     transport = host.backend.transport

@@ -122,7 +122,9 @@ def _parse_all(expressions: Iterable[str], document: Document, *keys: str | int)
 def _refuse_clashes(suite: Suite, earlier: Iterable[Suite]) -> None:
     for other in earlier:
         if other.source.id == suite.source.id:
-            raise _clash(suite, f"the source {suite.source.id} is also declared by {other.folder / REQUIREMENTS}", "source")
+            raise _clash(
+                suite, f"the source {suite.source.id} is also declared by {other.folder / REQUIREMENTS}", "source"
+            )
         taken = {requirement.id for requirement in other.requirements}
         for index, requirement in enumerate(suite.requirements):
             if requirement.id in taken:

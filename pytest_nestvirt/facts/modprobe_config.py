@@ -86,7 +86,8 @@ class Modprobe(Subject):
         return (*options_of(self.directives), *self._from_command_line())
 
     def _from_command_line(self) -> tuple[ModuleOption, ...]:
-        return tuple(options_of_command_line(self.read(COMMAND_LINE)))
+        options = options_of_command_line(self.read(COMMAND_LINE))
+        return tuple(option for option in options if option.module.startswith("kvm"))
 
     def setting(self, module: str, name: str) -> ModuleOption | None:
         """What decides that parameter at the next load; None: surely nobody sets it, the module's default holds."""

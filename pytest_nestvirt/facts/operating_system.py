@@ -129,7 +129,7 @@ class Os(Subject):
 
     def _is_windows(self) -> bool:
         """Only the probe for Windows writes these sections; a host that did not get that far is none."""
-        return bool(self.reader.under(WINDOWS))
+        return any(section.status is not Status.MISSING for section in self.reader.under(WINDOWS))
 
     def _identity(self) -> Identity:
         product = self._product()

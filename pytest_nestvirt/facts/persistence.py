@@ -46,7 +46,9 @@ def switched_on_at_boot(machine: Machine, module: str, name: str) -> AfterBoot:
 def _by_default(machine: Machine, module: str) -> AfterBoot:
     if expected_default(module, machine.kernel.version, machine.kernel.release):
         return AfterBoot(enabled=True, why=f"{module} has nested=1 as its default in this kernel")
-    return AfterBoot(enabled=False, why=f"no line sets nested for {module}, and this kernel's default is not known to be on")
+    return AfterBoot(
+        enabled=False, why=f"no line sets nested for {module}, and this kernel's default is not known to be on"
+    )
 
 
 def _by_option(option: ModuleOption) -> AfterBoot:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pytest_nestvirt.facts.core import Unobservable
 
 _SHORT = {"M": "machine"}
+_WITH_FREE_VALUE = frozenset({"machine", "accel", "cpu", "name", "readconfig", "append", "uuid", "fw_cfg", "smbios"})
+"""Options that are read here, and those whose value is anybody's text: it may look like an option and is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class QemuProcess:
             yield _first(value, "accel")
         if "accel" in self.machine_options:
             yield from self.machine_options["accel"].split(":")
-        flags = {_option(word) for word in self.argv}
+        flags = {option for option, _ in self._options()}
         if "enable-kvm" in flags:
             yield "kvm"
         if "no-kvm" in flags:
@@ -62,10 +64,14 @@ class QemuProcess:
         return tuple(self._values(option))
 
     def _values(self, option: str) -> Iterator[str]:
+        return (value for name, value in self._options() if name == option)
+
+    def _options(self) -> Iterator[tuple[str, str]]:
+        """Each option with its value, empty for those whose values do not matter here."""
         words = iter(self.argv[1:])
         for word in words:
-            if _option(word) == option:
-                yield next(words, "")
+            option = _option(word)
+            yield option, next(words, "") if option in _WITH_FREE_VALUE else ""
 
     def _merged(self, option: str, first: str) -> dict[str, str]:
         merged: dict[str, str] = {}

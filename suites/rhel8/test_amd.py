@@ -32,7 +32,9 @@ def test_cpu_offers_svm_and_npt(l0: Machine) -> None:
 @requirement("RHEL8-AMD-EPYC")
 def test_epyc_and_later_has_both_flags(l0: Machine) -> None:
     expected = l0.cpu.family >= ZEN
-    assert {"svm", "npt"} <= l0.cpu.flags or not expected, f"{tell(l0, 'cpu.model_name')} does not show both svm and npt"
+    assert {"svm", "npt"} <= l0.cpu.flags or not expected, (
+        f"{tell(l0, 'cpu.model_name')} does not show both svm and npt"
+    )
 
 
 @requirement("RHEL8-AMD-NESTED-ON")

@@ -32,7 +32,9 @@ def test_cpu_offers_vmx_and_ept(l0: Machine) -> None:
 @requirement("RHEL8-INTEL-XEON-V3")
 def test_xeon_v3_and_later_has_both_flags(l0: Machine) -> None:
     expected = "Xeon" in l0.cpu.model_name and l0.cpu.family == 6 and l0.cpu.model >= HASWELL_EP
-    assert {"vmx", "ept"} <= l0.cpu.flags or not expected, f"{tell(l0, 'cpu.model_name')} does not show both vmx and ept"
+    assert {"vmx", "ept"} <= l0.cpu.flags or not expected, (
+        f"{tell(l0, 'cpu.model_name')} does not show both vmx and ept"
+    )
 
 
 @requirement("RHEL8-INTEL-NESTED-ON")

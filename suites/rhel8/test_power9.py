@@ -75,7 +75,9 @@ def test_host_and_guest_hypervisor_run_rhel_8(l0: Machine, l1: Machine) -> None:
 
 @requirement("RHEL8-P9-WORKS-L2OS")
 def test_nested_guest_runs_rhel_8_or_rhel_alt(l2: Machine) -> None:
-    assert runs(l2, "rhel 8") or l2.os.rhel_alt, f"{l2.name} runs {tell(l2, 'os.id', 'os.version_id')} with kernel {tell(l2, 'kernel.release')}"
+    assert runs(l2, "rhel 8") or l2.os.rhel_alt, (
+        f"{l2.name} runs {tell(l2, 'os.id', 'os.version_id')} with kernel {tell(l2, 'kernel.release')}"
+    )
 
 
 @requirement("RHEL8-P9-NO-P8COMPAT-L1")
