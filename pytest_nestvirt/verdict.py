@@ -5,6 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+class Blocked(Exception):  # noqa: N818 - the word of the verdict: nothing went wrong in the check
+    """Raised by a check whose question has no point yet: something that it builds on does not hold, and says so itself.
+
+    An L1 that lacks vmx while its host has nesting off is such a consequence, not a second finding.
+    """
+
+
 class Kind(StrEnum):
     """What sort of statement a requirement is."""
 

@@ -148,6 +148,8 @@ def of_architecture(prefix: str, chain: Chain, module_name: str) -> Iterator[Tri
     prereq = "RHEL8-P9-PREREQ-L0" if prefix == "P9" else f"RHEL8-{prefix}-PREREQ"
     stopped = domain("L1", "", running=False)
     yield Trio(prereq, MUST, chain, l0(chain, stopped), l0(chain, NO_VIRSH))
+    no_python = {"nestvirt/kvm_ioctl": Status.MISSING}
+    yield Trio(f"RHEL8-{prefix}-CREATE-L2", MUST, chain, l1(chain, NO_KVM), l1(chain, no_python))
     yield Trio(f"RHEL8-{prefix}-NESTED-ON", MUST, chain, l0(chain, off), l0(chain, missing))
     yield Trio(f"RHEL8-{prefix}-NESTED-OFF", TOLD, l0(chain, off), l0(chain, odd), l0(chain, missing))
     yield Trio(f"RHEL8-{prefix}-VOLATILE", TOLD, chain, l0(chain, other_line), l0(chain, unlisted))

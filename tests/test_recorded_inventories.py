@@ -142,16 +142,16 @@ def ids(prefix: str, names: Iterable[str]) -> set[str]:
 
 FAILS = {
     "intel-off-l0": ids(INTEL, ["CPU-FLAGS", "NESTED-ON", "PERSIST"]) | {"RHEL8-OS-L0"},
-    "intel-off-l1": ids(INTEL, ["L1-PASSTHROUGH", "L1-CPU-REWRITE"]) | {"RHEL8-OS-L1"},
+    "intel-off-l1": ids(INTEL, ["L1-PASSTHROUGH", "L1-CPU-REWRITE", "CREATE-L2"]) | {"RHEL8-OS-L1"},
     "ws2022-l2": {"RHEL8-OS-L2-WS2019"},
     "win10-l2": {"RHEL8-OS-L2-WS2016"},
     "intel-bios-l0": {"RHEL8-INTEL-CPU-FLAGS", "RHEL8-OS-L0"},
     "amd-off-l0": ids(AMD, ["NESTED-ON", "PERSIST"]),
-    "amd-off-l1": ids(AMD, ["L1-PASSTHROUGH", "L1-CPU-REWRITE"]),
+    "amd-off-l1": ids(AMD, ["L1-PASSTHROUGH", "CREATE-L2"]),
     "z-nosie-l0": {"RHEL8-Z-CPU-SIE"},
     "z-hpage-l0": {"RHEL8-Z-PERSIST"},
     "power9-off-l0": ids(P9, ["NESTED-ON", "PERSIST"]),
-    "power9-off-l1": ids(P9, ["L1-RHEL8", "NESTED-HV-L1", "CAP-NESTED-HV", "WORKS-L0L1", "NO-P8COMPAT-L1"]),
+    "power9-off-l1": ids(P9, ["L1-RHEL8", "NESTED-HV-L1", "CAP-NESTED-HV", "WORKS-L0L1", "NO-P8COMPAT-L1", "CREATE-L2"]),
     "power8-l0": {"RHEL8-ARCH-LIST"},
     "virtual-l0": {"RHEL8-L0-PHYSICAL"},
 }

@@ -12,10 +12,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_nestvirt.catalogue.conditions import Conditions
+from pytest_nestvirt.catalogue.conditions import Conditions, kernel_expression
 from pytest_nestvirt.catalogue.model import Level, Requirement, Stance, Suite
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.os_match import OsMatch, parse
+from pytest_nestvirt.facts.render import render
 from pytest_nestvirt.facts.tell import tell
 
 if TYPE_CHECKING:
@@ -217,6 +218,12 @@ def _system(machine: Machine) -> str:
     return f"os is {tell(machine, 'os.id', 'os.version_id')}"
 
 
+def _kernel(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
+    version = machine.kernel.version
+    holds = any(_parsed(kernel_expression(comparisons))("linux", version) for comparisons in wanted)
+    return holds, f"kernel.version is {render(version)}"
+
+
 def _power(machine: Machine, wanted: Any) -> tuple[bool, str]:  # noqa: ANN401 - Generations, as validated
     generation = machine.cpu.power.generation
     return generation in wanted, f"cpu.power.generation is {generation}"
@@ -248,6 +255,7 @@ _QUESTIONS: Mapping[str, Callable[[Machine, Any], tuple[bool, str]]] = {
     "power8_compat": _power8_compat,
     "os": _os,
     "os_strict": _os_strict,
+    "kernel": _kernel,
     "virtualization": _member("platform.virtualization"),
     "substrate": _member("platform.substrate"),
     "domain_known": _domain_known,

@@ -58,6 +58,11 @@ def _as_list(written: object) -> object:
     return (written,)
 
 
+def kernel_expression(comparisons: str) -> str:
+    """`<4.20` as an operating system expression: both have one grammar."""
+    return f"linux {comparisons}"
+
+
 Word = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 OneOf = BeforeValidator(_as_list)
 Words = Annotated[tuple[Word, ...], OneOf]
@@ -90,6 +95,8 @@ class Conditions(BaseModel):
     """Operating system expressions (`rhel`, `rhel >= 8.2`); `treat_as` of the inventory counts."""
     os_strict: Words = ()
     """The same for what the system really is: `treat_as` does not count."""
+    kernel: Words = ()
+    """Versions of the kernel as upstream counts them (`<4.20`, `>=2.6.32 <4.20`), for claims that a release superseded."""
     virtualization: Words = ()
     """`platform.virtualization`: what the machine runs on; `none` for hardware."""
     substrate: Words = ()
@@ -116,7 +123,7 @@ class Conditions(BaseModel):
                 yield name, value
 
     def expressions(self) -> Iterator[str]:
-        """Every operating system expression inside, for validation."""
-        yield from (*self.os, *self.os_strict)
+        """Every operating system expression inside, versions of the kernel among them, for validation."""
+        yield from (*self.os, *self.os_strict, *map(kernel_expression, self.kernel))
         for inner in (*self.any_, *((self.not_,) if self.not_ else ())):
             yield from inner.expressions()

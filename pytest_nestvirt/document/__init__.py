@@ -14,7 +14,7 @@ Merge keys (`<<`) and aliases work, within bounds; tags other than `!!str`, `!!m
 from __future__ import annotations
 
 from .explain import complaints, did_you_mean, explain
-from .load import Document, load_document
+from .load import Document, load_document, load_documents, parse_document
 from .place import DocumentError, Key, Value, dotted, one_line, seen
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "dotted",
     "explain",
     "load_document",
+    "load_documents",
     "one_line",
+    "parse_document",
     "seen",
 ]

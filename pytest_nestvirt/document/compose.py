@@ -34,6 +34,8 @@ class Node:
     """The scalar as written; None for mappings and lists."""
     is_merge: bool = False
     """It is a plain `<<`."""
+    literal: int = 0
+    """Of a literal scalar (`|`): the line of the file on which its text begins; 0 for all else."""
     entries: Mapping[Key, Placed] = field(default_factory=dict)
     size: int = 1
     height: int = 1
@@ -54,6 +56,8 @@ class Composed:
     root: Placed
     block_scalars: tuple[range, ...]
     """Lines that belong to literal and folded scalars, where a tab is text."""
+    line: int
+    """Where it begins."""
 
 
 @dataclass(slots=True)
@@ -82,16 +86,17 @@ class _Mark(Protocol):
     line: int
 
 
-def _line(mark: _Mark | None) -> int:
+def _line(mark: _Mark | None, offset: int = 0) -> int:
     """The line from 1; the parsers leave no event without a mark."""
-    return mark.line + 1 if mark else 0
+    return mark.line + 1 + offset if mark else 0
 
 
 class _Composer:
     """What is open while the events of one document go by."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, offset: int = 0) -> None:
         self.path = path
+        self.offset = offset
         self.stack: list[_Frame] = []
         self.anchors: dict[str, Node] = {}
         self.root: Placed | None = None
@@ -103,7 +108,7 @@ class _Composer:
         return DocumentError(self.path, line, (*(key for key in keys if key is not None), *more), problem)
 
     def take(self, event: yaml.Event) -> None:
-        line = _line(event.start_mark)
+        line = _line(event.start_mark, self.offset)
         match event:
             case yaml.ScalarEvent():
                 self.scalar(event, line)
@@ -113,8 +118,6 @@ class _Composer:
                 self.open(event, line)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.close()
-            case yaml.DocumentStartEvent() if self.root is not None:
-                raise self.error(line, "a second document begins here; expected one document per file")
             case _:
                 pass
 
@@ -123,9 +126,10 @@ class _Composer:
             raise self.error(line, f"the tag {one_line(event.tag)} is not supported; write the plain value")
         plain = event.tag is None and bool(event.implicit[0])
         if event.style in ("|", ">"):
-            self.block_scalars.append(range(line + 1, _line(event.end_mark) + 1))
+            self.block_scalars.append(range(line + 1, _line(event.end_mark, self.offset) + 1))
         value = resolve_plain(event.value) if plain else event.value
-        node = Node(value, event.value, is_merge=plain and event.value == "<<")
+        literal = line + 1 if event.style == "|" else 0
+        node = Node(value, event.value, is_merge=plain and event.value == "<<", literal=literal)
         self.remember(event.anchor, node)
         self.add(line, node)
 
@@ -213,13 +217,16 @@ class _Composer:
             yield source
 
 
-def compose(text: str, path: Path) -> Composed | None:
-    """The one document of a text; None where it holds nothing.
+def compose_all(text: str, path: Path, offset: int = 0) -> Iterator[Composed]:
+    """Every document of a text that holds anything; `offset` lines of the file stand before the text.
 
-    Raises `DocumentError` for two documents, duplicate keys, keys that are no scalars, tags, and what exceeds
-    `MAX_DEPTH` or `MAX_NODES`; `yaml.YAMLError` where the text isn't YAML.
+    Raises `DocumentError` for duplicate keys, keys that are no scalars, tags, and what exceeds `MAX_DEPTH` or `MAX_NODES`
+    in one document; `yaml.YAMLError` where the text isn't YAML.
     """
-    composer = _Composer(path)
+    composer, begun = _Composer(path, offset), 0
     for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.DocumentStartEvent):
+            composer, begun = _Composer(path, offset), _line(event.start_mark, offset)
         composer.take(event)
-    return Composed(composer.root, tuple(composer.block_scalars)) if composer.root else None
+        if isinstance(event, yaml.DocumentEndEvent) and composer.root is not None:
+            yield Composed(composer.root, tuple(composer.block_scalars), begun)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from .compose import Composed, Placed, compose
+from .compose import Composed, Placed, compose_all
 from .place import DocumentError, Key, Value, one_line
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -21,7 +22,7 @@ _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*[^\s#]")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file that holds one mapping. Aliased parts of `data` are shared: don't change it."""
+    """One mapping, with the lines of its keys. Aliased parts of `data` are shared: don't change it."""
 
     path: Path
     data: dict[str, Value]
@@ -46,12 +47,34 @@ def load_document(path: Path) -> Document:
     """Read a file. Raises `DocumentError`, always one line, for whatever keeps it from being one plain mapping."""
     text = _decode(_read(path), path)
     composed = _compose(text, path)
-    if composed is None:
+    if not composed:
         raise DocumentError(path, 0, (), "is empty; expected a mapping")
+    if len(composed) > 1:
+        raise DocumentError(path, composed[1].line, (), "a second document begins here; expected one document per file")
+    _refuse_tabs(text, path, composed)
+    return _document(composed[0], path)
+
+
+def load_documents(path: Path) -> tuple[Document, ...]:
+    """Read a file of several documents, each a mapping; empty ones are passed over. Raises `DocumentError`."""
+    text = _decode(_read(path), path)
+    composed = _compose(text, path)
+    _refuse_tabs(text, path, composed)
+    return tuple(_document(one, path) for one in composed if one.root.node.value is not None)
+
+
+def parse_document(text: str, path: Path, offset: int) -> Document:
+    """A document that stands inside a file as text, `offset` lines below the file's beginning. Raises `DocumentError`."""
+    composed = _compose(text, path, offset)
+    if len(composed) != 1:
+        raise DocumentError(path, offset + 1, (), f"holds {len(composed) or 'no'} documents; expected one mapping")
+    return _document(composed[0], path)
+
+
+def _document(composed: Composed, path: Path) -> Document:
     data = composed.root.node.value
     if not isinstance(data, dict):
         raise DocumentError(path, composed.root.line, (), "expected a mapping of keys to values at the top")
-    _refuse_tabs(text, path, composed)
     return Document(path, data, composed.root)
 
 
@@ -96,35 +119,35 @@ def _decode(data: bytes, path: Path) -> str:
     return text
 
 
-def _compose(text: str, path: Path) -> Composed | None:
+def _compose(text: str, path: Path, offset: int = 0) -> list[Composed]:
     try:
-        return compose(text, path)
+        return list(compose_all(text, path, offset))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        raise DocumentError(path, line, (), _problem(error, text, line)) from None
+        raise DocumentError(path, line + offset, (), _problem(error, text, line, offset)) from None
     except yaml.YAMLError as error:
         raise DocumentError(path, 0, (), f"is no YAML: {one_line(str(error), 200)}") from None
 
 
-def _problem(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+def _problem(error: yaml.MarkedYAMLError, text: str, line: int, offset: int) -> str:
     lines = text.splitlines()
     if line and any(_TAB_INDENT.match(near) for near in lines[line - 1 : line]):
         return _TABS
     what = ", ".join(part for part in (error.context, error.problem) if part)
     begun = error.context_mark.line + 1 if error.context_mark else line
-    since = f" (begun on line {begun})" if begun != line else ""
+    since = f" (begun on line {begun + offset})" if begun != line else ""
     return f"is no YAML: {one_line(what, 200)}{since}"
 
 
 _TABS = "indented with a tab; YAML wants spaces"
 
 
-def _refuse_tabs(text: str, path: Path, composed: Composed) -> None:
+def _refuse_tabs(text: str, path: Path, composed: Iterable[Composed]) -> None:
     """YAML lets a tab continue a plain scalar, so `a: 1`, tab, `b` reads as one value: never what was meant."""
     if "\t" not in text:
         return
-    blocks = {line for block in composed.block_scalars for line in block}
+    blocks = {line for document in composed for block in document.block_scalars for line in block}
     for number, line in enumerate(text.split("\n"), start=1):
         if _TAB_INDENT.match(line) and number not in blocks:
             raise DocumentError(path, number, (), _TABS)

@@ -44,7 +44,7 @@ class Observation:
     value: object
     """The typed value, or the `Unobservable` that stands for it."""
     sources: tuple[str, ...]
-    """Names of the sections it was parsed from, sorted."""
+    """Names of the sections it was parsed from, sorted; or what many of them begin with."""
 
 
 _observer: ContextVar[list[Observation] | None] = ContextVar("nestvirt_observer", default=None)
@@ -59,6 +59,10 @@ def observing() -> Iterator[list[Observation]]:
         yield seen
     finally:
         _observer.reset(token)
+
+
+FEW = 6
+"""As many sections of one prefix are named as sources; of more, the prefix."""
 
 
 @dataclass(slots=True)
@@ -121,7 +125,7 @@ class Reader:
             self.note(prefix)
             raise self.snapshot
         found = list(self.snapshot.under(prefix))
-        self.note(*(s.name for s in found))
+        self.note(*([prefix] if len(found) > FEW else (section.name for section in found)))
         return found
 
     def compute(self, subject: Subject, name: str, function: Callable[[Any], T]) -> T:

@@ -150,12 +150,23 @@ class Kvm(Subject):
 
     def _parameter(self, name: str, module: str) -> str:
         source = f"sys/module/{module}/parameters/{name}"
-        section = self.reader.section(source)
+        try:
+            section = self.reader.section(source)
+        except Unobservable as unknown:
+            # The probe asks for a module's parameters by listing them, so an unloaded module leaves no trace but this.
+            raise Unobservable(source, self._why_missing(name, module) if self._is_absent(module) else unknown.why) from None
         if section.status is Status.OK:
             return section.text.strip()
         if section.status is Status.MISSING:
             raise Unobservable(source, self._why_missing(name, module))
         raise Unobservable(source, describe(section))
+
+    def _is_absent(self, module: str) -> bool:
+        """Whether it is known that the module is not there; where the machine could not be looked at, it is not."""
+        try:
+            return not self._is_loaded(module)
+        except Unobservable:
+            return False
 
     def _why_missing(self, name: str, module: str) -> str:
         if self._is_loaded(module):

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_nestvirt.collect.snapshot import Snapshot
+from pytest_nestvirt.facts.account import Account
 from pytest_nestvirt.facts.core import Reader, Subject, Unobservable
 from pytest_nestvirt.facts.cpu import Cpu
 from pytest_nestvirt.facts.declared import Declared
 from pytest_nestvirt.facts.domain import GuestDomain
+from pytest_nestvirt.facts.domcapabilities import DomainCapabilities
 from pytest_nestvirt.facts.firmware import Firmware
+from pytest_nestvirt.facts.health import Health
+from pytest_nestvirt.facts.identity import Identity
 from pytest_nestvirt.facts.kernel import Kernel
 from pytest_nestvirt.facts.kvm import Kvm
 from pytest_nestvirt.facts.libvirt import Libvirt
 from pytest_nestvirt.facts.memory import Memory
 from pytest_nestvirt.facts.modprobe_config import Modprobe
+from pytest_nestvirt.facts.module_table import LoadedModules
 from pytest_nestvirt.facts.operating_system import Os
 from pytest_nestvirt.facts.packages import Packages
 from pytest_nestvirt.facts.platform import Platform
@@ -46,7 +51,12 @@ class Machine:
         self.os = Os(reader, kernel=self.kernel, windows=self.windows)
         self.kvm = Kvm(reader, kernel=self.kernel, cpu=self.cpu)
         self.modprobe = Modprobe(reader, os=self.os)
+        self.modules = LoadedModules(reader)
+        self.health = Health(reader)
+        self.identity = Identity(reader)
+        self.account = Account(reader)
         self.libvirt = Libvirt(reader)
+        self.domain_capabilities = DomainCapabilities(reader)
         self.qemu = Qemu(reader)
         self.packages = Packages(reader)
         self.domain = GuestDomain(parent.reader if parent else reader, host.domain or host.name, parent)
@@ -66,7 +76,8 @@ class Machine:
         """All groups of facts, in the order in which a person would read them."""
         return (
             self.declared, self.os, self.kernel, self.cpu, self.platform, self.firmware, self.memory, self.kvm,
-            self.modprobe, self.libvirt, self.domain, self.qemu, self.packages, self.windows,
+            self.modprobe, self.modules, self.libvirt, self.domain_capabilities, self.domain, self.qemu, self.packages,
+            self.windows, self.health, self.identity, self.account,
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -52,7 +52,7 @@ _TYPES: Mapping[tuple[str, str], ParameterType] = {
     ("kvm_amd", "nested"): ParameterType.INT,
     ("kvm_hv", "nested"): ParameterType.BOOL,
     ("kvm", "nested"): ParameterType.INT,
-    ("kvm", "hpage"): ParameterType.BOOL,
+    ("kvm", "hpage"): ParameterType.INT,
 }
 """From module_param() in arch/x86/kvm/vmx/vmx.c, svm/svm.c, arch/powerpc/kvm/book3s_hv.c, arch/s390/kvm/kvm-s390.c."""
 

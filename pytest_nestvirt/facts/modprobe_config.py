@@ -117,9 +117,10 @@ class Modprobe(Subject):
     def origin(self, module: str, name: str) -> Origin:
         """Who decides that parameter: the kernel's default, the distribution, the administrator or the command line."""
         module, name = normalized(module), normalized(name)
-        return self.reader.compute(self, f"origin.{module}.{name}", lambda _: self._origin(self._setting(module, name)))
+        return self.reader.compute(self, f"origin.{module}.{name}", lambda _: self.origin_of(self._setting(module, name)))
 
-    def _origin(self, option: ModuleOption | None) -> Origin:
+    def origin_of(self, option: ModuleOption | None) -> Origin:
+        """Who wrote a line; None is the kernel's default."""
         if option is None:
             return Origin.KERNEL_DEFAULT
         if option.file == COMMAND_LINE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.modprobe import ModuleOption, expected_default, rejected_by_kernel
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class AfterBoot:
 def nested_after_boot(machine: Machine, module: str) -> AfterBoot:
     """Whether nesting will be on.
 
-    A default that the kernel's version does not prove (RHEL 8's 4.18 has changes that the version does not show) does not
-    count. `Unobservable` where the configuration or the kernel's version can't be read.
+    A kernel whose version does not tell its default (RHEL 8's 4.18 has changes that the version does not show) is taken to
+    have it off where it is off now; where it is on now, nobody knows who switched it on. `Unobservable` where the configuration or the kernel's version can't be read.
     """
     hidden = machine.modprobe.hidden_by(module)
     if hidden:
@@ -44,11 +45,13 @@ def switched_on_at_boot(machine: Machine, module: str, name: str) -> AfterBoot:
 
 
 def _by_default(machine: Machine, module: str) -> AfterBoot:
-    if expected_default(module, machine.kernel.version, machine.kernel.release):
+    default = expected_default(module, machine.kernel.version, machine.kernel.release)
+    nobody = f"no line sets nested for {module}"
+    if default:
         return AfterBoot(enabled=True, why=f"{module} has nested=1 as its default in this kernel")
-    return AfterBoot(
-        enabled=False, why=f"no line sets nested for {module}, and this kernel's default is not known to be on"
-    )
+    if default is None and machine.kvm.enabled("nested", module):
+        raise Unobservable("modprobe", f"{nobody}, and whether this kernel has it on by default can't be told from here")
+    return AfterBoot(enabled=False, why=f"{nobody}, and this kernel has it off by default")
 
 
 def _by_option(option: ModuleOption) -> AfterBoot:

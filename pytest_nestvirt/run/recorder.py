@@ -15,7 +15,7 @@ from pytest_nestvirt.report.harmless import plain
 from pytest_nestvirt.report.message import render_case
 from pytest_nestvirt.report.model import Case, Evidence
 from pytest_nestvirt.run.plan import Fate, Planned
-from pytest_nestvirt.verdict import Finding, PytestOutcome, Verdict, judge, pytest_outcome
+from pytest_nestvirt.verdict import Blocked, Finding, PytestOutcome, Verdict, judge, pytest_outcome
 
 VALUE_LIMIT = 300
 REASON_LIMIT = 600
@@ -52,6 +52,8 @@ class Recorder:
                 yield
         except Unobservable as unknown:
             self._found(Finding.UNOBSERVABLE, str(unknown))
+        except Blocked as consequence:
+            self._found(Finding.BLOCKED, str(consequence))
         except AssertionError as refuted:
             self._found(Finding.REFUTED, assertion_text(refuted))
         except pytest.skip.Exception as skipped:

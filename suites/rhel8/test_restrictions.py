@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.facts.tell import tell
 
 
 @requirement("RHEL8-ARCH-LIST")
@@ -14,6 +15,14 @@ def test_host_is_of_a_listed_architecture(l0: Machine) -> None:
     assert l0.cpu.vendor in {"intel", "amd", "ibm-z", "ibm-power"}, f"the processors are made by {l0.cpu.vendor}"
     is_power = l0.cpu.vendor == "ibm-power"
     assert not is_power or l0.cpu.power.generation == 9, f"the host is POWER{l0.cpu.power.generation}"
+
+
+@requirement("RHEL8-INTEL-CREATE-L2", "RHEL8-AMD-CREATE-L2", "RHEL8-Z-CREATE-L2", "RHEL8-P9-CREATE-L2")
+def test_guest_hypervisor_creates_guests_with_kvm(l1: Machine) -> None:
+    assert l1.kvm.usable, f"KVM creates no virtual machine in {l1.name}: {tell(l1, 'kvm.api')}"
+    for guest in l1.guests:
+        assert tell(guest, "platform.virtualization") != "none", f"{guest.name} is no guest at all"
+        assert tell(guest, "domain.accel") != "tcg", f"{guest.name} runs emulated, without KVM"
 
 
 @requirement("RHEL8-L3")
@@ -26,13 +35,13 @@ def test_nested_guest_is_no_hypervisor(l2: Machine) -> None:
 
 def nested_deeper(l2: Machine) -> list[str]:
     """Names of the guests that were seen to run with KVM inside a nested guest."""
-    found = []
+    found: list[str] = []
     for guest in l2.guests:
         with suppress(Unobservable):
             found += [guest.name] * (guest.platform.virtualization == "kvm")
     with suppress(Unobservable):
         found += [process.name for process in l2.qemu.processes if process.accel == "kvm"]
-    return found
+    return list(dict.fromkeys(found))
 
 
 @requirement("RHEL8-L1-FEATURE-SUBSET")

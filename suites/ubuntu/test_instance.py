@@ -1,0 +1,69 @@
+"""Ubuntu: what the page says of an instance that is to host instances."""
+
+from __future__ import annotations
+
+from pytest_nestvirt import Machine, requirement
+from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
+from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS, configured_cpu
+from pytest_nestvirt.facts.kvm_features import lost_features
+from pytest_nestvirt.facts.pending import unapplied_edit
+from pytest_nestvirt.facts.refusal import refusal_of_kvm
+from pytest_nestvirt.facts.render import render
+
+MODES = {"host-model", "host-passthrough", "maximum"}
+
+
+@requirement("UBU-HOST-FIRST")
+def test_host_is_ready_before_its_instance(l0: Machine, l1: Machine) -> None:
+    assert l0.kvm.nested, f"nesting is off on {l0.name}; what {l1.name} lacks may follow from that"
+
+
+@requirement("UBU-L1-FLAG")
+def test_instance_shows_the_extension(l0: Machine, l1: Machine) -> None:
+    shown = EXTENSIONS & l1.cpu.flags
+    lacking = f"{l1.name} shows neither vmx nor svm"
+    if not shown:
+        blocked_without_nesting(l0, lacking)
+    assert shown, lacking
+    refusal = refusal_of_kvm(l1)
+    assert not refusal, f"{l1.name} shows {render(shown)}, and KVM does not work there: {refusal}"
+
+
+@requirement("UBU-L1-FLAG-VENDOR")
+def test_instance_shows_the_extension_of_its_host(l0: Machine, l1: Machine) -> None:
+    due, shown = EXTENSION[l0.cpu.vendor], EXTENSIONS & l1.cpu.flags
+    seen = f"{l1.name} shows {render(shown)} of vmx and svm, its host is {l0.cpu.vendor}"
+    if not shown:
+        blocked_without_nesting(l0, seen)
+    assert shown == {due}, seen
+
+
+@requirement("UBU-L1-CPU-MODE")
+def test_cpu_mode_is_one_of_the_two(l0: Machine, l1: Machine) -> None:
+    xml, extension = configured_cpu(l1), EXTENSION[l0.cpu.vendor]
+    assert xml.cpu_elements <= 1, f"the definition of {l1.name} has {xml.cpu_elements} <cpu> elements"
+    assert xml.cpu_mode in MODES or xml.demands(extension), (
+        f"<cpu> of {l1.name} has mode {xml.cpu_mode} without {extension}"
+    )
+    assert not xml.declines(extension), f"<cpu> of {l1.name} takes {extension} away"
+
+
+@requirement("UBU-L1-CPU-SAMPLE")
+def test_host_model_is_checked_as_in_the_sample(l1: Machine) -> None:
+    xml = configured_cpu(l1)
+    # libvirt has the attribute since 3.2; definitions of older ones lack it.
+    assert xml.cpu_mode != "host-model" or xml.cpu_check in {"", "partial"}, f"host-model with check={xml.cpu_check}"
+
+
+@requirement("UBU-L1-RESTART")
+def test_instance_runs_as_it_is_defined(l0: Machine, l1: Machine) -> None:
+    assert l1.domain.running, f"the domain of {l1.name} is not running"
+    unapplied = unapplied_edit(l1, EXTENSION[l0.cpu.vendor])
+    if "runs without" in unapplied:
+        blocked_without_nesting(l0, f"{l1.name}: {unapplied}")
+    assert not unapplied, f"{l1.name}: {unapplied}"
+
+
+@requirement("UBU-LIM-FEATURES")
+def test_instance_lacks_features_of_its_host(l0: Machine, l1: Machine) -> None:
+    assert lost_features(l0, l1), f"{l1.name} has every feature of virtualization that {l0.name} has"
