@@ -144,6 +144,8 @@ class Sshd:
             "PrintMotd no",
             "PrintLastLog no",
             "MaxStartups 1000",
+            # bash reads ~/.bashrc for every command of an ssh session; what the user has there is no part of a test.
+            f"SetEnv HOME={self.directory}",
             "LogLevel VERBOSE",
         ]
         (self.directory / "sshd_config").write_text("\n".join(lines) + "\n")

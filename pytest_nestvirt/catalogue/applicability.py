@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_nestvirt.catalogue.conditions import Conditions, kernel_expression
-from pytest_nestvirt.catalogue.model import Level, Requirement, Stance, Suite
+from pytest_nestvirt.catalogue.model import Level, Requirement, Stance, Suite, level_name
+from pytest_nestvirt.catalogue.object_questions import OBJECT_QUESTIONS
 from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.facts.manifest import ManifestObject
 from pytest_nestvirt.facts.os_match import OsMatch, parse
 from pytest_nestvirt.facts.render import render
 from pytest_nestvirt.facts.tell import tell
@@ -42,20 +44,29 @@ class Applies:
     (`treat_as`): that makes the chain unsupported, though nothing was found wrong."""
 
 
-def requirement_applies(requirement: Requirement, machine: Machine) -> Applies:
-    """Whether a requirement speaks of a machine in its chain of ancestors."""
-    if f"l{machine.level}" != requirement.level:
-        return Applies(State.NO, f"it is about {requirement.level}, {machine.name} is l{machine.level}")
-    return _levels(requirement.applies, _ancestry(machine))
+def requirement_applies(requirement: Requirement, judged: Machine | ManifestObject) -> Applies:
+    """Whether a requirement speaks of a machine in its chain of ancestors, or of an object of a manifest."""
+    level = level_name(judged.level)
+    if level not in requirement.levels:
+        return Applies(State.NO, f"it is about {' and '.join(requirement.levels)}, {judged.name} is {level}")
+    return _levels({level: c for level, c in requirement.applies.items() if _concerns(level, judged)}, _ancestry(judged))
 
 
-def suite_applies(suite: Suite, machine: Machine) -> Applies:
-    """Whether a suite judges a machine.
+def _concerns(level: Level, judged: Machine | ManifestObject) -> bool:
+    """Whether conditions of that level can be asked of it at all."""
+    return (level == "manifest") is isinstance(judged, ManifestObject)
+
+
+def suite_applies(suite: Suite, judged: Machine | ManifestObject) -> Applies:
+    """Whether a suite judges a machine, or an object of a manifest.
 
     An alternative that names levels below the machine is asked of each chain through it: the suite judges a host if
     it judges any chain that the host is part of.
     """
-    return _first_that_holds(_alternative(alternative, machine) for alternative in suite.applies)
+    alternatives = [a for a in suite.applies if all(_concerns(level, judged) for level in a)]
+    if not alternatives:
+        return Applies(State.NO, f"{judged.name} is {'no machine' if judged.level < 0 else 'a machine'}")
+    return _first_that_holds(_alternative(alternative, judged) for alternative in alternatives)
 
 
 def runs(machine: Machine, expression: str, *, strict: bool = False) -> bool:
@@ -81,7 +92,9 @@ def _parsed(expression: str) -> OsMatch:
     return parse(expression)
 
 
-def _alternative(conditions: Mapping[Level, Conditions], machine: Machine) -> Applies:
+def _alternative(conditions: Mapping[Level, Conditions], machine: Machine | ManifestObject) -> Applies:
+    if isinstance(machine, ManifestObject):
+        return _levels(conditions, _ancestry(machine))
     deepest = max((int(level[1]) for level in conditions), default=0)
     if deepest <= machine.level:
         return _levels(conditions, _ancestry(machine))
@@ -91,11 +104,11 @@ def _alternative(conditions: Mapping[Level, Conditions], machine: Machine) -> Ap
     return _first_that_holds(_levels(conditions, _ancestry(end)) for end in ends)
 
 
-def _ancestry(machine: Machine) -> Mapping[str, Machine]:
-    line: dict[str, Machine] = {}
-    ancestor: Machine | None = machine
+def _ancestry(judged: Machine | ManifestObject) -> Mapping[str, Machine | ManifestObject]:
+    line: dict[str, Machine | ManifestObject] = {}
+    ancestor: Machine | ManifestObject | None = judged
     while ancestor is not None:
-        line[f"l{ancestor.level}"] = ancestor
+        line[level_name(ancestor.level)] = ancestor
         ancestor = ancestor.parent
     return line
 
@@ -108,15 +121,15 @@ def _descendants(machine: Machine, level: int) -> Iterator[Machine]:
             yield from _descendants(guest, level)
 
 
-def _levels(conditions: Mapping[Level, Conditions], line: Mapping[str, Machine]) -> Applies:
+def _levels(conditions: Mapping[Level, Conditions], line: Mapping[str, Machine | ManifestObject]) -> Applies:
     return _all_hold(_conditions(conditions[level], line[level]) for level in sorted(conditions))
 
 
-def _conditions(conditions: Conditions, machine: Machine) -> Applies:
+def _conditions(conditions: Conditions, machine: Machine | ManifestObject) -> Applies:
     return _all_hold(_one(name, wanted, machine) for name, wanted in conditions.asked())
 
 
-def _one(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 - each condition has its own type
+def _one(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies:  # noqa: ANN401 - each has its own type
     if name == "not_":
         return _all_hold(_negated(inner, value, machine) for inner, value in wanted.asked())
     if name == "any_":
@@ -124,7 +137,7 @@ def _one(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 -
     return _ask(name, wanted, machine)
 
 
-def _negated(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 - as above
+def _negated(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies:  # noqa: ANN401 - as above
     match (seen := _ask(name, wanted, machine)).state:
         case State.YES:
             return Applies(State.NO, seen.because, Stance.UNSUPPORTED if name == "treat_as" else None)
@@ -134,15 +147,22 @@ def _negated(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN4
             return seen
 
 
-def _ask(name: str, wanted: Any, machine: Machine) -> Applies:  # noqa: ANN401 - as above
+def _ask(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies:  # noqa: ANN401 - as above
     """The answer of one condition; `because` says what was seen, whichever way it was decided."""
     if name in {"not_", "any_"}:
         return _one(name, wanted, machine)
+    where = level_name(machine.level)
     try:
-        holds, seen = _QUESTIONS[name](machine, wanted)
+        holds, seen = _answer(name, wanted, machine)
     except Unobservable as unknown:
-        return Applies(State.UNDECIDED, f"l{machine.level} {unknown}")
-    return Applies(State.YES if holds else State.NO, f"l{machine.level} {seen}")
+        return Applies(State.UNDECIDED, f"{where} {unknown}")
+    return Applies(State.YES if holds else State.NO, f"{where} {seen}")
+
+
+def _answer(name: str, wanted: Any, machine: Machine | ManifestObject) -> tuple[bool, str]:  # noqa: ANN401 - as above
+    if isinstance(machine, ManifestObject):
+        return OBJECT_QUESTIONS[name](machine, wanted)
+    return _QUESTIONS[name](machine, wanted)
 
 
 def _all_hold(answers: Iterable[Applies]) -> Applies:
@@ -243,6 +263,11 @@ def _domain_known(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: 
     return known is wanted, f"is {'' if known else 'not '}defined by its parent's libvirt"
 
 
+def _manifested(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
+    found = any(one.manifest is not None for one in (machine, *machine.guests))
+    return found is wanted, f"is {'' if found else 'not '}told of by a VirtualMachine of the manifests, by name"
+
+
 _QUESTIONS: Mapping[str, Callable[[Machine, Any], tuple[bool, str]]] = {
     "provider": _member("declared.provider"),
     "parent_provider": _parent_provider,
@@ -259,4 +284,5 @@ _QUESTIONS: Mapping[str, Callable[[Machine, Any], tuple[bool, str]]] = {
     "virtualization": _member("platform.virtualization"),
     "substrate": _member("platform.substrate"),
     "domain_known": _domain_known,
+    "manifested": _manifested,
 }

@@ -68,8 +68,14 @@ OneOf = BeforeValidator(_as_list)
 Words = Annotated[tuple[Word, ...], OneOf]
 
 
+OF_OBJECTS = frozenset({"kind", "has", "nested", "provider", "not_", "any_"})
+"""Conditions that can be asked of an object of a manifest."""
+
+ONLY_OF_OBJECTS = frozenset({"kind", "has", "nested"})
+
+
 class Conditions(BaseModel):
-    """What must be true of one machine. An absent key asks nothing."""
+    """What must be true of one machine, or of one object of a manifest. An absent key asks nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
@@ -103,6 +109,14 @@ class Conditions(BaseModel):
     """`platform.substrate`: what lies below, such as a cloud or a partition manager."""
     domain_known: bool | None = None
     """Whether the parent's libvirt defines this machine as a domain."""
+    manifested: bool | None = None
+    """Whether a VirtualMachine of the run's manifests is called like this machine, or like one of its guests."""
+    has: Words = ()
+    """Of an object: fields that it has, `spec.source.libvirt`; all of them."""
+    kind: Words = ()
+    """Of an object: VMClass, VMImage, VirtualMachine."""
+    nested: bool | None = None
+    """Of an object: whether it is about nested virtualization (`for_nesting`)."""
     not_: Annotated[Conditions | None, Field(alias="not")] = None
     """None of the keys inside may hold."""
     any_: Annotated[tuple[Conditions, ...], Field(alias="any")] = ()
@@ -121,6 +135,15 @@ class Conditions(BaseModel):
             value = getattr(self, name)
             if value is not None and value != ():
                 yield name, value
+
+    def refuse_strangers(self, *, of_object: bool) -> None:
+        """Raises ValueError for a condition that can't be asked of an object of a manifest, or of a machine."""
+        for name, _ in self.asked():
+            if (name not in OF_OBJECTS) if of_object else (name in ONLY_OF_OBJECTS):
+                asked_of = "an object of a manifest" if of_object else "a machine"
+                raise ValueError(f"`{name}` can't be asked of {asked_of}")
+        for inner in (*self.any_, *((self.not_,) if self.not_ else ())):
+            inner.refuse_strangers(of_object=of_object)
 
     def expressions(self) -> Iterator[str]:
         """Every operating system expression inside, versions of the kernel among them, for validation."""

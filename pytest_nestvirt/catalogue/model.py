@@ -37,7 +37,14 @@ class Stance(StrEnum):
     SUPPORTED = "supported"
 
 
-Level = Literal["l0", "l1", "l2"]
+Level = Literal["l0", "l1", "l2", "manifest"]
+"""What a statement is about: a machine by its depth, or an object of a manifest."""
+
+
+def level_name(level: int) -> str:
+    """How requirements call a level: `l0` for 0, `manifest` for what is no machine."""
+    return f"l{level}" if level >= 0 else "manifest"
+
 
 UNDECIDED = frozenset(
     {
@@ -66,6 +73,8 @@ class Requirement(_Model):
     """What the document says, in this project's words."""
     level: Level
     """Whose host the verdict is about: the deepest level the check looks at."""
+    also: Literal["manifest"] | None = None
+    """Set where the same is asked of the manifest from which a machine is made, by a check of its own."""
     kind: Kind
     obligation: Obligation
     applies: dict[Level, Conditions] = Field(default_factory=dict)
@@ -100,10 +109,25 @@ class Requirement(_Model):
             raise ValueError("`not_observable` and `needs` exclude each other")
         if not self.not_observable and not self.expected:
             raise ValueError("`expected` is missing: say what a conforming host shows")
-        deeper = [level for level in self.applies if level > self.level]
-        if deeper:
-            raise ValueError(f"`applies` names {deeper[0]}, which is deeper than the requirement's level {self.level}")
+        if self.also == self.level:
+            raise ValueError("`also` names the requirement's own level; remove it")
+        self._refuse_strangers()
         return self
+
+    def _refuse_strangers(self) -> None:
+        """A machine stands below its ancestors; manifests are no level of a chain."""
+        for level, conditions in self.applies.items():
+            if "manifest" in {level, self.level}:
+                if level not in self.levels:
+                    raise ValueError(f"`applies` names {level}, but the requirement is about {' and '.join(self.levels)}")
+            elif level > self.level:
+                raise ValueError(f"`applies` names {level}, which is deeper than the requirement's level {self.level}")
+            conditions.refuse_strangers(of_object=level == "manifest")
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Everything that it is about."""
+        return (self.level, self.also) if self.also else (self.level,)
 
 
 class Source(_Model):
@@ -126,6 +150,15 @@ class Suite(_Model):
     supports: tuple[Level, ...] = ()
     """Levels that a chain must have before this source can call it supported; empty: any machine alone can be."""
     folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _conditions_have_their_places(self) -> Suite:
+        for alternative in self.applies:
+            for level, conditions in alternative.items():
+                if level == "manifest" and len(alternative) > 1:
+                    raise ValueError("`applies`: manifests are no level of a chain; make them an alternative of their own")
+                conditions.refuse_strangers(of_object=level == "manifest")
+        return self
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Suite:

@@ -36,6 +36,10 @@ def collect(
     ~/.ssh/config), or `local`.
     """
     inventory = _chosen(_inventory(inventory_files), hosts) if inventory_files else _destinations(hosts)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{output}: can't be made: {error.strerror}") from None
     seen = _look(inventory)
     kept = [_keep(name, seen[name], output, archive=archive, overwrite=overwrite) for name in hosts]
     if not all(kept):

@@ -13,6 +13,7 @@ Merge keys (`<<`) and aliases work, within bounds; tags other than `!!str`, `!!m
 
 from __future__ import annotations
 
+from .compose import Placed
 from .explain import complaints, did_you_mean, explain
 from .load import Document, load_document, load_documents, parse_document
 from .place import DocumentError, Key, Value, dotted, one_line, seen
@@ -21,6 +22,7 @@ __all__ = [
     "Document",
     "DocumentError",
     "Key",
+    "Placed",
     "Value",
     "complaints",
     "did_you_mean",

@@ -33,12 +33,19 @@ def kernel_default(machine: Machine, module: str) -> Default:
     """
     expected = expected_default(module, machine.kernel.version, machine.kernel.release)
     if expected is not None:
-        return Default(expected, f"{module} of kernel {machine.kernel.release} has nested={int(expected)} as its default")
+        return Default(
+            expected, f"{module} of kernel {machine.kernel.release} has nested={int(expected)} as its default"
+        )
     if machine.modprobe.setting(module, "nested") is None and not machine.kvm.enabled("nested", module):
         return Default(enabled=False, why=f"nested of {module} is off, and no line sets it")
     raise Unobservable(
         "proc/sys/kernel/osrelease", f"the default of {module} in kernel {machine.kernel.release} is not known"
     )
+
+
+def on_unasked(machine: Machine, module: str) -> bool:
+    """Whether nesting is on although no line sets it: by the kernel's default, or because somebody loaded it so by hand."""
+    return machine.modprobe.setting(module, "nested") is None and machine.kvm.enabled("nested", module)
 
 
 def shipped_default(machine: Machine, module: str) -> Default:
@@ -49,7 +56,9 @@ def shipped_default(machine: Machine, module: str) -> Default:
     refused = rejected_by_kernel(shipped)
     if refused:
         return Default(enabled=False, why=refused)
-    return Default(shipped.enabled, f"the distribution's line {shipped} switches it {'on' if shipped.enabled else 'off'}")
+    return Default(
+        shipped.enabled, f"the distribution's line {shipped} switches it {'on' if shipped.enabled else 'off'}"
+    )
 
 
 def shipped_option(machine: Machine, module: str) -> ModuleOption | None:

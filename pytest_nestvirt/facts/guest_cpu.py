@@ -100,5 +100,7 @@ def configured_cpu(guest: Machine) -> DomainXml:
         return stored
     active = guest.domain.xml
     if active.cpu_mode == "custom" and active.cpu_check == "full":
-        raise Unobservable(active.source, "the running domain does not show whether its model was named or is an expanded host-model")
+        raise Unobservable(
+            active.source, "the running domain does not show whether its model was named or is an expanded host-model"
+        )
     return active

@@ -12,7 +12,9 @@ TAINTED = "proc/sys/kernel/tainted"
 DIED = 7
 """Bit of the taint mask that is set by an oops or a BUG (Documentation/admin-guide/tainted-kernels.rst: D)."""
 
-_SIGNS = re.compile(r"kernel BUG at |\bOops\b.*:|BUG: unable to handle |Kernel panic - not syncing|general protection fault")
+_SIGNS = re.compile(
+    r"kernel BUG at |\bOops\b.*:|BUG: unable to handle |Kernel panic - not syncing|general protection fault"
+)
 
 
 class Health(Subject):

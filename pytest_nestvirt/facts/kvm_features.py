@@ -10,16 +10,25 @@ if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
 
 FLAGS = frozenset(
-    """
-    tpr_shadow vnmi flexpriority ept vpid ept_ad
-    npt lbrv svm_lock nrip_save tsc_scale vmcb_clean flushbyasid decodeassists pausefilter pfthreshold avic x2avic
-    v_vmsave_vmload vgif v_spec_ctrl
-    """.split()
+    {
+        *("tpr_shadow", "vnmi", "flexpriority", "ept", "vpid", "ept_ad"),
+        *("npt", "lbrv", "svm_lock", "nrip_save", "tsc_scale", "vmcb_clean", "flushbyasid", "decodeassists"),
+        *("pausefilter", "pfthreshold", "avic", "x2avic", "v_vmsave_vmload", "vgif", "v_spec_ctrl"),
+    }
 )
 """Tokens of `flags` that are features of virtualization (arch/x86/include/asm/cpufeatures.h, words 8 and 15)."""
 
 SWITCHES = {
-    "kvm_intel": ("enable_apicv", "enable_shadow_vmcs", "ept", "eptad", "flexpriority", "pml", "unrestricted_guest", "vpid"),
+    "kvm_intel": (
+        "enable_apicv",
+        "enable_shadow_vmcs",
+        "ept",
+        "eptad",
+        "flexpriority",
+        "pml",
+        "unrestricted_guest",
+        "vpid",
+    ),
     "kvm_amd": ("avic", "npt", "vgif", "vls", "vnmi"),
 }
 """Parameters that tell whether KVM uses a feature; the kernel switches them off where the processor lacks it."""

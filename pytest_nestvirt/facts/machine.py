@@ -24,6 +24,7 @@ from pytest_nestvirt.facts.operating_system import Os
 from pytest_nestvirt.facts.packages import Packages
 from pytest_nestvirt.facts.platform import Platform
 from pytest_nestvirt.facts.qemu import Qemu
+from pytest_nestvirt.facts.virtual_machine import VirtualMachine
 from pytest_nestvirt.facts.windows import Windows
 from pytest_nestvirt.inventory.model import Host, Inventory
 
@@ -40,6 +41,8 @@ class Machine:
         self.parent = parent
         self.guests: tuple[Machine, ...] = ()
         """The machines directly inside this one, as far as the inventory names them."""
+        self.manifest: VirtualMachine | None = None
+        """The object of the run's manifests that is called like it; None where there is none."""
         self.reader = reader = Reader(host.name, host.level, snapshot)
         self.declared = Declared(reader, host)
         self.kernel = Kernel(reader)

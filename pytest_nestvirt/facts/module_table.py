@@ -11,7 +11,9 @@ from pytest_nestvirt.facts.core import Subject, Unobservable, fact
 
 SOURCE = "proc/modules"
 
-_ROW = re.compile(r"(?P<name>\w+) (?P<size>\d+) (?P<references>\d+|-) (?P<users>\S+) (?P<state>Live|Loading|Unloading)\b.*")
+_ROW = re.compile(
+    r"(?P<name>\w+) (?P<size>\d+) (?P<references>\d+|-) (?P<users>\S+) (?P<state>Live|Loading|Unloading)\b.*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class LoadedModules(Subject):
 
     def users(self, module: str) -> tuple[str, ...]:
         """The modules that use another one; `Unobservable` if that one has no row, since it may be built in."""
+        return self.reader.compute(self, f"users.{module}", lambda _: self._users(module))
+
+    def _users(self, module: str) -> tuple[str, ...]:
         row = self.table.get(module)
         if row is None:
             raise Unobservable(SOURCE, f"has no row for {module}: it is not loaded or built into the kernel")
@@ -46,9 +51,9 @@ class LoadedModules(Subject):
 
 
 def parse_modules(text: str) -> dict[str, LoadedModule]:
-    """Parse the file (kernel/module/procfs.c: m_show); lines of another shape are passed over.
+    r"""Parse the file (kernel/module/procfs.c: m_show); lines of another shape are passed over.
 
-    >>> parse_modules("kvm 1347584 1 kvm_intel, Live 0x0000000000000000\\n")["kvm"].users
+    >>> parse_modules("kvm 1347584 1 kvm_intel, Live 0x0000000000000000\n")["kvm"].users
     ('kvm_intel',)
     """
     rows = (_ROW.fullmatch(line.rstrip()) for line in text.split("\n"))

@@ -46,23 +46,31 @@ def unapplied_shadow_vmcs(machine: Machine) -> str:
     return f"kvm_intel runs with enable_shadow_vmcs {'on' if running else 'off'}, and {option} says otherwise"
 
 
-def unapplied_edit(guest: Machine, flag: str) -> str:
-    """What of its stored <cpu> a running guest does not have; empty if nothing.
+def unapplied_mode(guest: Machine) -> str:
+    """How the running guest's <cpu> is of another mode than its stored one; empty if it is not.
 
-    libvirt shows host-model in a running domain as the model that it has become (since 3.2), so that difference is none; the
-    guest's own flags tell whether it has what host-model or a demanded feature gives. `Unobservable` where the running or
-    the stored definition is not known; a transient domain has none stored, and nothing to wait for.
+    libvirt shows host-model in a running domain as the model that it has become (since 3.2), so that difference is none. A
+    transient domain has nothing stored, and nothing to wait for. `Unobservable` where one of the two is not known.
     """
     stored = stored_definition(guest)
-    if stored is None or stored.declines(flag):
+    if stored is None:
         return ""
-    active = guest.domain.active
-    expanded = stored.cpu_mode == "host-model" and active.cpu_mode == "custom"
-    whole = {stored.cpu_mode, active.cpu_mode} & _WHOLE_CPU
-    if stored.cpu_mode != active.cpu_mode and whole and not expanded:
-        return f"it runs with <cpu> {active.cpu_mode}, and its stored definition has {stored.cpu_mode}"
-    if (expanded or stored.demands(flag)) and flag not in guest.cpu.flags:
-        return f"it runs without {flag}, which its stored definition ({stored.cpu_mode}) is to give it"
+    before, after = guest.domain.active.cpu_mode, stored.cpu_mode
+    if before == after or (after, before) == ("host-model", "custom") or not {before, after} & _WHOLE_CPU:
+        return ""
+    return f"it runs with <cpu> {before}, and its stored definition has {after}"
+
+
+def unapplied_extension(guest: Machine, extension: str) -> str:
+    """How the running guest lacks vmx or svm that its stored definition is to give it; empty if it does not.
+
+    The guest's own flags tell; `Unobservable` where they, or the stored definition, cannot be read.
+    """
+    stored = stored_definition(guest)
+    if stored is None or stored.declines(extension) or extension in guest.cpu.flags:
+        return ""
+    if stored.cpu_mode in _WHOLE_CPU or stored.demands(extension):
+        return f"it runs without {extension}, which its stored definition ({stored.cpu_mode}) is to give it"
     return ""
 
 

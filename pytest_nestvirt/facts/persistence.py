@@ -44,6 +44,12 @@ def switched_on_at_boot(machine: Machine, module: str, name: str) -> AfterBoot:
     return AfterBoot(enabled=False, why=f"no line sets {name} of {module}") if option is None else _by_option(option)
 
 
+def refused_at_load(machine: Machine, module: str, name: str) -> str:
+    """Why the module will refuse to load with the value that is configured for a parameter; empty if it will not."""
+    option = machine.modprobe.setting(module, name)
+    return "" if option is None else rejected_by_kernel(option)
+
+
 def _by_default(machine: Machine, module: str) -> AfterBoot:
     default = expected_default(module, machine.kernel.version, machine.kernel.release)
     nobody = f"no line sets nested for {module}"

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 EXPECTED = "a quantity such as 16Gi, 500G or a number of bytes"
 
-_BINARY = {suffix: 1024**power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
+_BINARY: dict[str, int] = {suffix: 1024**power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 _DECIMAL = {
     "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 10**3), "": Fraction(1),
     "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12), "P": Fraction(10**15),
@@ -30,33 +30,21 @@ def parse_quantity(written: object) -> Fraction:
     >>> parse_quantity("16Gi") == 16 * 2**30, parse_quantity("1.5k"), parse_quantity(4096) == 4096
     (True, Fraction(1500, 1), True)
     """
-    found = None if isinstance(written, bool) or not isinstance(written, int | str) else _QUANTITY.fullmatch(str(written))
+    is_number_or_text = isinstance(written, int | str) and not isinstance(written, bool)
+    found = _QUANTITY.fullmatch(str(written)) if is_number_or_text else None
     if found is None:
         raise ValueError(f"expected {EXPECTED}")
-    number = Fraction(found["number"].rstrip(".") if found["number"][-1] == "." else found["number"])
+    number = Fraction(found["number"].removesuffix("."))
     if found["binary"]:
         return number * _BINARY[found["binary"]]
     if found["exponent"]:
-        return number * Fraction(10) ** int(found["exponent"])
+        return number * Fraction(f"1e{found['exponent']}")
     return number * _DECIMAL[found["decimal"]]
 
 
-def in_bytes(written: object) -> int:
+def size_in_bytes(written: object) -> int:
     """A quantity as a size in whole bytes, rounded up as the API server does. Raises ValueError."""
     number = parse_quantity(written)
     if number < 0:
-        raise ValueError(f"expected {EXPECTED}, not a negative one")
+        raise ValueError(f"expected {EXPECTED}, and not a negative one")
     return -(-number.numerator // number.denominator)
-
-
-def tell_bytes(size: int) -> str:
-    """A size for people: `16Gi` where it is a whole number of that unit, else bytes.
-
-    >>> tell_bytes(16 * 2**30), tell_bytes(8_000_000_000), tell_bytes(0)
-    ('16Gi', '8G', '0')
-    """
-    for units in (reversed(_BINARY.items()), ((unit, int(_DECIMAL[unit])) for unit in "EPTGMk")):
-        for unit, value in units:
-            if size and size % value == 0:
-                return f"{size // value}{unit}"
-    return str(size)

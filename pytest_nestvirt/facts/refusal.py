@@ -31,7 +31,10 @@ def refusal_of_kvm(machine: Machine) -> str:
     logged = [line.strip() for line in seen_log(machine.reader).split("\n") if _SAID.search(line)]
     if hidden or logged:
         return (hidden or logged)[0]
-    raise Unobservable("kvm.usable", f"KVM does not work there, and neither modprobe's configuration nor the kernel log says why; try `modprobe {module}`")
+    raise Unobservable(
+        "kvm.usable",
+        f"KVM does not work there, and neither modprobe's configuration nor the kernel log says why; try `modprobe {module}`",
+    )
 
 
 def _may_work(machine: Machine) -> bool:

@@ -41,7 +41,8 @@ def load_inventory(paths: Sequence[Path]) -> Inventory:
         raise InventoryError(map(str, problems))
     by_name = first_of_each_name(entries)
     hosts = tuple(_host(entry, by_name) for entry in entries)
-    return Inventory(hosts, tuple(paths), inventory_digest(hosts))
+    manifests = tuple(dict.fromkeys(path for walk in walks for path in walk.manifests))
+    return Inventory(hosts, tuple(paths), inventory_digest(hosts), manifests)
 
 
 def _documents(paths: Sequence[Path]) -> tuple[list[Document], list[DocumentError]]:

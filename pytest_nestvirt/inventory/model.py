@@ -119,6 +119,8 @@ class Inventory:
     files: tuple[Path, ...] = ()
     digest: str = ""
     """SHA-256 of what the files say, independent of comments and key order."""
+    manifests: tuple[Path, ...] = ()
+    """Files of VirtRigaud objects that are judged, too."""
 
     def __iter__(self) -> Iterator[Host]:
         return iter(self.hosts)

@@ -144,9 +144,11 @@ def _written(timeouts: Timeouts) -> dict[str, object]:
 
 
 class FileKeys(BaseModel):
-    """What the file itself may hold; `tree` walks both."""
+    """What the file itself may hold; `tree` walks defaults and hosts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     defaults: object = None
     hosts: object = None
+    manifests: FilePaths = ()
+    """Files of VirtRigaud objects; with them, a file may do without hosts."""

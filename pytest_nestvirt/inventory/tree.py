@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -75,17 +76,18 @@ class Walk:
         self.base = document.path.absolute().parent
         self.entries: list[Entry] = []
         self.problems: list[DocumentError] = []
+        self.manifests: tuple[Path, ...] = ()
         self._defaults = DefaultKeys()
         self._broken_defaults: frozenset[str] = frozenset()
 
     def run(self) -> None:
-        """Fill `entries`, parents first, and `problems`."""
+        """Fill `entries`, parents first, `manifests` and `problems`."""
         data = self.document.data
-        self._settings(FileKeys, data, ())
+        self.manifests = self._settings(FileKeys, data, ())[0].manifests
         defaults = self._mapping(data.get("defaults"), ("defaults",), "keys that all hosts of this file share")
         self._defaults, self._broken_defaults = self._default_keys(defaults)
         hosts = self._mapping(data.get("hosts"), ("hosts",), "host names")
-        if not hosts and isinstance(data.get("hosts"), dict | None):
+        if not hosts and isinstance(data.get("hosts"), dict | None) and "manifests" not in data:
             self._complain("there is no host; expected hosts: {NAME: {address: ADDRESS}}", "hosts")
         for name, value in hosts.items():
             self._host(name, value, ("hosts", name), None)

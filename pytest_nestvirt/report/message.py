@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pytest_nestvirt.report.harmless import block, plain
 from pytest_nestvirt.report.model import Case, Evidence
-from pytest_nestvirt.verdict import VERIFIED
+from pytest_nestvirt.verdict import VERIFIED, Verdict
 
 WIDTH = 100
 _LABEL = 13
@@ -21,6 +21,8 @@ def headline(case: Case) -> str:
 
 def render_case(case: Case) -> str:
     """The case as a block of at most some 25 lines of at most 100 columns, readable without knowing the check."""
+    if case.verdict is Verdict.UNREACHABLE:  # said once for every statement about the host: the line must do
+        return "\n".join([headline(case), *_field("why", case.reason, 3)])
     fields = (
         ("statement", case.statement, 3),
         ("source", f"{case.source}, section {case.section} ({case.kind}, {case.obligation})", 2),

@@ -64,7 +64,7 @@ def _tools() -> dict[str, str]:
 def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Subject) -> ChainReport:
     own = [case for case in cases if case.host in hosts]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
-    stances = tuple(_stance(suite, hosts, own) for suite in subject.plan.suites if suite.source.id in judged)
+    stances = tuple(_stance(suite, hosts, own) for suite in subject.suites if suite.source.id in judged)
     return ChainReport(name, hosts, stances)
 
 

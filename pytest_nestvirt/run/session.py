@@ -194,7 +194,7 @@ class NestvirtRun:
 
     def _empty(self) -> bool:
         collect_only: bool = self.config.getoption("collectonly")
-        own_tests_only = not self.subject.plan.suites
+        own_tests_only = not self.subject.suites
         return (
             not collect_only and not own_tests_only and self.report is not None and bool(verified_nothing(self.report))
         )
@@ -213,5 +213,5 @@ class NestvirtRun:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """A block per chain: verdicts, stance, what decided it, what was not run."""
-        if self.report is not None and self.subject.plan.suites and not self.config.getoption("collectonly"):
+        if self.report is not None and self.subject.suites and not self.config.getoption("collectonly"):
             write_summary(terminalreporter, self.report)

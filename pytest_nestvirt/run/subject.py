@@ -146,7 +146,7 @@ class Subject:
     def unreachable(self) -> Mapping[str, str]:
         """Machines that should have been reached and were not, with the one line that says why."""
         return {
-            name: collected.trouble
+            name: collected.trouble.removeprefix(f"{name}: ")
             for name, collected in self.collected.items()
             if collected.snapshot is None and collected.host.connection is not Connection.NONE
         }

@@ -1,0 +1,49 @@
+"""KVM wiki: what the page says of L1 and L2."""
+
+from __future__ import annotations
+
+from pytest_nestvirt import Machine, requirement
+from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
+from pytest_nestvirt.facts.guest_cpu import EXTENSION, running_cpu
+from pytest_nestvirt.facts.nesting import hypervisor_below, other_machine
+from pytest_nestvirt.facts.render import render
+
+
+@requirement("KWIKI-TERM-L1")
+def test_guest_hypervisor_is_a_kvm_guest_with_kvm(l0: Machine, l1: Machine) -> None:
+    assert hypervisor_below(l1) == "kvm", f"{l1.name} runs on {hypervisor_below(l1)}"
+    other = other_machine(l1)
+    assert not other, other
+    lacking = f"KVM does not work in {l1.name}"
+    if not l1.kvm.usable:
+        blocked_without_nesting(l0, lacking)
+    assert l1.kvm.usable, lacking
+
+
+@requirement("KWIKI-TERM-L2")
+def test_nested_guest_is_a_kvm_guest(l2: Machine) -> None:
+    assert hypervisor_below(l2) == "kvm", f"{l2.name} runs on {hypervisor_below(l2)}"
+    other = other_machine(l2)
+    assert not other, other
+
+
+@requirement("KWIKI-L1-CPU-HOST")
+def test_guest_hypervisor_is_started_with_the_extension(l0: Machine, l1: Machine) -> None:
+    extension, cpu = EXTENSION[l0.cpu.vendor], running_cpu(l1)
+    has_it = cpu.offers(extension) or extension in l1.cpu.flags
+    assert has_it, f"{l1.name} runs with the processor {cpu}, which gives it no {extension}"
+
+
+@requirement("KWIKI-L1-NAMED-MODEL")
+def test_named_model_has_the_extension_switched_on(l0: Machine, l1: Machine) -> None:
+    extension, cpu = EXTENSION[l0.cpu.vendor], running_cpu(l1)
+    has_it = cpu.is_host or cpu.offers(extension) or extension in l1.cpu.flags
+    assert has_it, f"{l1.name} runs with the named model {cpu} without {extension}"
+
+
+@requirement("KWIKI-UB-SIGNS")
+def test_kernels_show_no_damage(l0: Machine, l1: Machine) -> None:
+    for machine in (l0, l1):
+        assert not machine.health.has_died, (
+            f"the kernel of {machine.name} has seen an oops since it booted: {render(machine.health.signs[:1])}"
+        )

@@ -1,0 +1,38 @@
+"""stoney cloud: what the page says of the VM that is to run VMs."""
+
+from __future__ import annotations
+
+from pytest_nestvirt import Machine, requirement
+from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
+from pytest_nestvirt.facts.guest_cpu import configured_cpu
+
+
+@requirement("STONEY-DEF")
+def test_kvm_works_in_the_guest(l0: Machine, l1: Machine) -> None:
+    lacking = f"KVM does not work in {l1.name}"
+    if not l1.kvm.usable:
+        blocked_without_nesting(l0, lacking)
+    assert l1.kvm.usable, lacking
+
+
+@requirement("STONEY-VEPT-AVAILABLE")
+def test_guest_has_a_virtual_ept(l1: Machine) -> None:
+    assert "ept" in l1.cpu.flags, f"{l1.name} does not show ept"
+    assert l1.kvm.enabled("ept", "kvm_intel"), f"kvm_intel of {l1.name} does not use ept"
+
+
+@requirement("STONEY-L1-VMX")
+def test_guest_shows_vmx(l0: Machine, l1: Machine) -> None:
+    lacking = f"{l1.name} does not show vmx"
+    if "vmx" not in l1.cpu.flags:
+        blocked_without_nesting(l0, lacking)
+    assert "vmx" in l1.cpu.flags, lacking
+
+
+@requirement("STONEY-L1-XML-VMX")
+def test_vmx_is_named_where_it_does_not_come_by_itself(l1: Machine) -> None:
+    xml = configured_cpu(l1)
+    assert not xml.declines("vmx"), f"<cpu> of {l1.name} takes vmx away"
+    assert xml.demands("vmx") or "vmx" in l1.cpu.flags, (
+        f"{l1.name} does not show vmx, and its definition does not name it"
+    )
