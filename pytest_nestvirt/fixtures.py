@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
+    from pytest_nestvirt.facts.manifest import ManifestObject
     from pytest_nestvirt.run.testinfra_host import NestvirtHost
 
 LEVELS = ("l0", "l1", "l2")
@@ -33,6 +34,16 @@ def l1() -> Machine:
 def l2() -> Machine:
     """The L2 of the chain: the nested guest. `l2.parent` is its L1."""
     _without_inventory("l2")
+
+
+@pytest.fixture
+def manifest() -> ManifestObject:
+    """One object of the manifests: a VMClass, VMImage or VirtualMachine of VirtRigaud, each in turn.
+
+    Facts as attributes: `manifest.kind`, and by kind `manifest.nested_virtualization`, `manifest.firmware`,
+    `manifest.provider`; `manifest.at("spec.cpu")` is file, line, object and field, for messages.
+    """
+    pytest.fail("the fixture manifest needs manifests: --nestvirt-manifest=FILE, or `manifests:` in the inventory", pytrace=False)
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "of it)",
     )
     group.addoption(
+        "--nestvirt-manifest",
+        metavar="FILE",
+        action="append",
+        help="judge the VMClass, VMImage and VirtualMachine objects of this file, too; may be given several times, and "
+        "without --hosts (then no machine is looked at)",
+    )
+    group.addoption(
         "--nestvirt-report",
         metavar="DIR",
         help="leave result.json and a junit.xml per chain in this directory",
@@ -75,9 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _run(config: pytest.Config) -> NestvirtRun | None:
     value: str | None = config.getoption("hosts")
+    manifests: list[str] = config.getoption("nestvirt_manifest") or []
     if value is not None and not _mentions_yaml(value):
+        if manifests:
+            raise pytest.UsageError("--nestvirt-manifest needs an inventory in --hosts, or no --hosts at all")
         return None
-    if value is None and not any(map(_leads_to_suite, _paths(config))):
+    if value is None and not manifests and not any(map(_leads_to_suite, _paths(config))):
         if config.getoption("nestvirt_report") or config.getoption("nestvirt_profile"):
             raise pytest.UsageError("--nestvirt-... options need an inventory: add --hosts=inventory.yml")
         return None

@@ -42,7 +42,7 @@ def test_an_unknown_uuid_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "text"),
+    "source, text",
     [("proc/device-tree/vm,uuid", OTHER), ("proc/sysinfo", f"VM00 Name: L1\nVM00 UUID:            {OTHER}\n")],
 )
 def test_power_and_z_name_their_guests_elsewhere(source: str, text: str) -> None:

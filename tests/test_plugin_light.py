@@ -20,7 +20,9 @@ def imported_by(*arguments: str, cwd: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("-q", "test_own.py")])
-def test_unused_plugin_imports_nothing_heavy(arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_unused_plugin_imports_nothing_heavy(
+    arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """`pytest --version`, and a run without our options, import neither paramiko nor pydantic."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "test_own.py").write_text("def test_own(): pass\n")

@@ -215,7 +215,10 @@ def test_an_interrupted_run_leaves_its_report(folder: Path) -> None:
 MISTAKES: Mapping[str, tuple[str, str]] = {
     "unknown id": (CHECKS.replace('"HOUSE-VMX"', '"HOUSE-VMXX"'), "no requirement HOUSE-VMXX"),
     "bare marker": (CHECKS.replace('@requirement("HOUSE-VMX")', "@requirement()"), "the marker takes ids"),
-    "wrong level": (CHECKS.replace("def test_vmx(l0: Machine)", "def test_vmx(l0: Machine, l1: Machine)"), "is about l0"),
+    "wrong level": (
+        CHECKS.replace("def test_vmx(l0: Machine)", "def test_vmx(l0: Machine, l1: Machine)"),
+        "is about l0",
+    ),
     "no machine": (
         CHECKS.replace('def test_vmx(l0: Machine) -> None:\n    assert "vmx" in l0.cpu.flags', "def test_vmx(): pass"),
         "add the fixture l0, l1 or l2",

@@ -108,7 +108,7 @@ def test_a_wrong_key_is_one_line(folder: Path, sshd: Sshd, tmp_path: Path) -> No
 NOISE = {
     "a banner before the answer": "echo 'Welcome to this host!'; echo hello >&2; exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"",
     "a shell that dies half-way": (
-        "exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\" | (dd bs=300 count=1 2>/dev/null; kill -9 $PPID)"
+        'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" | (dd bs=300 count=1 2>/dev/null; kill -9 $PPID)'
     ),
     "a host that accepts and hangs": "sleep 600",
     "another program instead of a shell": "echo This account is currently not available.; exit 1",

@@ -151,7 +151,9 @@ FAILS = {
     "z-nosie-l0": {"RHEL8-Z-CPU-SIE"},
     "z-hpage-l0": {"RHEL8-Z-PERSIST"},
     "power9-off-l0": ids(P9, ["NESTED-ON", "PERSIST"]),
-    "power9-off-l1": ids(P9, ["L1-RHEL8", "NESTED-HV-L1", "CAP-NESTED-HV", "WORKS-L0L1", "NO-P8COMPAT-L1", "CREATE-L2"]),
+    "power9-off-l1": ids(
+        P9, ["L1-RHEL8", "NESTED-HV-L1", "CAP-NESTED-HV", "WORKS-L0L1", "NO-P8COMPAT-L1", "CREATE-L2"]
+    ),
     "power8-l0": {"RHEL8-ARCH-LIST"},
     "virtual-l0": {"RHEL8-L0-PHYSICAL"},
 }

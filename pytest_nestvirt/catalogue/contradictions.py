@@ -26,6 +26,9 @@ JUDGED = VERIFIED | {Verdict.WAIVED}
 """Verdicts of statements that were really held against a machine."""
 
 
+_HELD = frozenset({Verdict.PASS, Verdict.LIMIT_CONFIRMED})
+
+
 class Contradiction(BaseModel):
     """One subject on which documents say different things."""
 
@@ -58,9 +61,14 @@ class Conflict:
         """`B-03`."""
         return self.contradiction.id
 
+    @property
+    def satisfied(self) -> bool:
+        """Whether the chain does justice to all of them, however much they differ."""
+        return all(verdict in _HELD for _, verdicts in self.statements for verdict in verdicts)
+
     def __str__(self) -> str:
         named = ", ".join(f"{name} ({'/'.join(verdicts)})" for name, verdicts in self.statements)
-        return f"{self.id}, documents disagree: {self.contradiction.about} {named}. {self.contradiction.reading}"
+        return f"{self.id}: {self.contradiction.about} {named}. {self.contradiction.reading}"
 
 
 def conflicts(cases: Iterable[Judged], known: Iterable[Contradiction] | None = None) -> tuple[Conflict, ...]:
@@ -74,6 +82,18 @@ def conflicts(cases: Iterable[Judged], known: Iterable[Contradiction] | None = N
             verdicts.setdefault(case.requirement, {})[case.verdict] = None
     listed = embedded_contradictions() if known is None else known
     return tuple(_conflicts(listed, {name: tuple(found) for name, found in verdicts.items()}))
+
+
+def notes(found: Iterable[Conflict]) -> tuple[str, ...]:
+    """What a report says of them: a line for each that makes a difference, one for all that the chain satisfies anyway."""
+    found = tuple(found)
+    open_ones = tuple(str(conflict) for conflict in found if not conflict.satisfied)
+    settled = ", ".join(_named(conflict) for conflict in found if conflict.satisfied)
+    return (*open_ones, *([f"documents differ, and this chain satisfies each of them: {settled}"] if settled else []))
+
+
+def _named(conflict: Conflict) -> str:
+    return f"{conflict.id} ({', '.join(name for name, _ in conflict.statements)})"
 
 
 def _conflicts(known: Iterable[Contradiction], verdicts: Mapping[str, tuple[Verdict, ...]]) -> Iterator[Conflict]:

@@ -21,7 +21,7 @@ class Check:
     line: int
     requirements: tuple[str, ...]
     level: str
-    """The deepest of l0, l1, l2 that it asks for; empty if it asks for none."""
+    """The deepest of l0, l1, l2 that it asks for, or `manifest`; empty if it asks for none."""
 
     @property
     def where(self) -> str:
@@ -57,17 +57,21 @@ class Traceability:
     def _wrong_levels(self) -> Iterator[str]:
         for check in self.checks:
             for requirement in self.requirements_of(check):
-                if check.level != requirement.level:
-                    about = check.level or "no machine"
-                    yield f"{check.where}: {check.name}: {requirement.id} is about {requirement.level}, the check about {about}"
+                if check.level not in requirement.levels:
+                    about, wanted = check.level or "no machine", " and ".join(requirement.levels)
+                    yield f"{check.where}: {check.name}: {requirement.id} is about {wanted}, the check about {about}"
 
     def _unverified(self) -> Iterator[str]:
         for requirement in self.catalogue:
             excused = requirement.not_observable or requirement.needs is not Needs.READ_ONLY
-            if not excused and not self.checks_of(requirement.id):
+            looked_at = {check.level for check in self.checks_of(requirement.id)}
+            if not excused and not looked_at:
                 yield (
                     f"{requirement.id}: no check verifies it; write one, or say `not_observable: why` or what it `needs`"
                 )
+            elif requirement.also and looked_at and not looked_at >= set(requirement.levels):
+                missing = ", ".join(sorted(set(requirement.levels) - looked_at))
+                yield f"{requirement.id}: no check verifies it for {missing}; write one that asks for that fixture"
 
     def _needless(self) -> Iterator[str]:
         for requirement in self.catalogue:
@@ -104,7 +108,7 @@ def _checks(body: Iterable[ast.stmt], file: Path, inside: str) -> Iterator[Check
 
 def _level(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     asked = {argument.arg for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
-    return max(asked & {"l0", "l1", "l2"}, default="")
+    return max(asked & {"l0", "l1", "l2", "manifest"}, default="")
 
 
 def _ids(function: ast.FunctionDef | ast.AsyncFunctionDef, file: Path) -> Iterator[str]:

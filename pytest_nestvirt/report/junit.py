@@ -193,6 +193,8 @@ def _properties(
     for stance in result.chain.stances:
         decided = "; ".join(stance.decided_by)
         yield f"nestvirt.stance.{plain(stance.source, 200)}", plain(f"{stance.stance}: {decided}", 1000)
+    for note in result.chain.notes:
+        yield "nestvirt.conflict", plain(note, 1000)
     for verdict, count in sorted(Counter(case.verdict for case in cases).items()):
         yield f"nestvirt.count.{verdict}", str(count)
     for case in cases:

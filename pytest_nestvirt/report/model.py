@@ -93,6 +93,8 @@ class ChainReport:
     """Host names joined by ` > `."""
     hosts: tuple[str, ...]
     stances: tuple[StanceReport, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Where the documents that judged this chain disagree, one line each; they change no verdict."""
 
 
 @dataclass(frozen=True, slots=True)

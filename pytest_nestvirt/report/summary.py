@@ -48,6 +48,8 @@ def _block(result: ChainResult, width: int) -> Iterator[Line]:
     yield from _verdicts(result, width)
     for stance in result.chain.stances:
         yield from _stance(stance, width)
+    for note in result.chain.notes:
+        yield from labelled("conflict", plain(note, 400), width, lines=2)
     if not result.chain.stances:
         yield from labelled("support", "no source of this run speaks of this chain", width, ("yellow",))
     for host in result.hosts:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 
 import pytest
 
 from pytest_nestvirt import fixtures
 from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.facts.manifest import ManifestObject
 from pytest_nestvirt.inventory.model import Inventory
 from pytest_nestvirt.marks import BOUND, REQUIREMENT
 from pytest_nestvirt.run.plan import LEVELS, Fate, Plan, Planned
@@ -33,15 +35,29 @@ def location(function: object) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}: {name}" if code is not None else name
 
 
-def due(plan: Plan, ids: Sequence[str], *, show_na: bool) -> list[Planned]:
-    """What is due of these requirements, machine by machine, as test items."""
+def due(plan: Plan, ids: Sequence[str], check: object, *, show_na: bool) -> list[Planned]:
+    """What is due of these requirements, machine by machine, as items of this check."""
     entries = [entry for requirement_id in ids for entry in plan.of_requirement(requirement_id)]
-    return [entry for entry in entries if entry.has_item or (show_na and entry.fate is Fate.NOT_APPLICABLE)]
+    return [
+        entry
+        for entry in entries
+        if _is_for(check, entry) and (entry.has_item or (show_na and entry.fate is Fate.NOT_APPLICABLE))
+    ]
+
+
+def _is_for(check: object, entry: Planned) -> bool:
+    """A statement about machines and manifests has a check for each; any other has one, right or wrong."""
+    if not entry.requirement.also:
+        return True
+    return ("manifest" in inspect.signature(check).parameters) is isinstance(entry.machine, ManifestObject)  # type: ignore[arg-type]
 
 
 def levels_used(metafunc: pytest.Metafunc) -> list[str]:
-    """Which of l0, l1, l2 a test asks for, outermost first."""
-    return [name for name in LEVELS if name in metafunc.fixturenames]
+    """Which of l0, l1, l2 and manifest a test asks for, outermost first. Raises `pytest.UsageError` for a mixture."""
+    names = [name for name in LEVELS if name in metafunc.fixturenames]
+    if "manifest" in names[1:]:
+        raise pytest.UsageError(f"{location(metafunc.function)}: a manifest is no level of a chain: drop {names[0]} or manifest")
+    return names
 
 
 def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> None:
@@ -49,12 +65,12 @@ def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> 
     names = levels_used(metafunc)
     where = location(metafunc.function)
     if not names:
-        raise pytest.UsageError(f"{where}: a check asks for a machine: add the fixture l0, l1 or l2")
+        raise pytest.UsageError(f"{where}: a check asks for a machine: add the fixture l0, l1 or l2 (or manifest)")
     for entry in entries:
-        if entry.requirement.level != names[-1]:
+        if entry.machine.level != LEVELS[names[-1]]:
             raise pytest.UsageError(
-                f"{where}: {entry.requirement.id} is about {entry.requirement.level}, but the deepest fixture of the "
-                f"check is {names[-1]}; make the two agree"
+                f"{where}: {entry.requirement.id} is about {' and '.join(entry.requirement.levels)}, but the deepest "
+                f"fixture of the check is {names[-1]}; make the two agree"
             )
     several = len({entry.requirement.id for entry in entries}) > 1
     metafunc.parametrize(
@@ -70,17 +86,17 @@ def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> 
     )
 
 
-def parametrize_levels(metafunc: pytest.Metafunc, machines: Iterable[Machine]) -> None:
-    """Run a test that verifies no requirement over all machines of its deepest level."""
+def parametrize_levels(metafunc: pytest.Metafunc, machines: Iterable[Machine | ManifestObject]) -> None:
+    """Run a test that verifies no requirement over all machines of its deepest level, or over all objects."""
     names = levels_used(metafunc)
     level = LEVELS[names[-1]]
     lines = [pytest.param(*_line_of_descent(m, names), id=m.name) for m in machines if m.level == level]
     metafunc.parametrize(",".join(names), lines)
 
 
-def _line_of_descent(machine: Machine, names: Sequence[str]) -> list[Machine]:
-    line: dict[int, Machine] = {}
-    ancestor: Machine | None = machine
+def _line_of_descent(machine: Machine | ManifestObject, names: Sequence[str]) -> list[Machine | ManifestObject]:
+    line: dict[int, Machine | ManifestObject] = {}
+    ancestor: Machine | ManifestObject | None = machine
     while ancestor is not None:
         line[ancestor.level] = ancestor
         ancestor = ancestor.parent

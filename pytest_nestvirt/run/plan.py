@@ -1,4 +1,5 @@
-"""What a run is going to verify: every requirement of the chosen suites against every machine of its level.
+"""What a run is going to verify: every requirement of the chosen suites against every machine of its level, and against
+the objects of manifests.
 
 The plan is a pure function of catalogue and machines, so the controller and all workers of a distributed run make the
 same one, and what was planned but never ran can be told from what was never due.
@@ -12,8 +13,9 @@ from enum import Enum, auto
 from functools import cached_property
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance, Suite
+from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.facts.manifest import LEVEL, ManifestObject
 from pytest_nestvirt.report.model import Case
 from pytest_nestvirt.verdict import Verdict
 
@@ -38,7 +40,7 @@ class Planned:
 
     suite: Suite
     requirement: Requirement
-    machine: Machine
+    machine: Machine | ManifestObject
     fate: Fate
     because: str = ""
     stance: Stance | None = None
@@ -82,7 +84,8 @@ class Planned:
                 return self.case(Verdict.NOT_RUN, "its test item did not run (deselected, or the run was cut short)")
 
 
-LEVELS = {"l0": 0, "l1": 1, "l2": 2}
+LEVELS = {"l0": 0, "l1": 1, "l2": 2, "manifest": LEVEL}
+"""The fixtures that stand for what is judged."""
 
 
 class Plan:
@@ -91,7 +94,7 @@ class Plan:
     def __init__(
         self,
         suites: Iterable[Suite],
-        machines: Iterable[Machine],
+        machines: Iterable[Machine | ManifestObject],
         unreachable: Mapping[str, str],
         forced_profiles: frozenset[str] = frozenset(),
     ) -> None:
@@ -117,11 +120,11 @@ class Plan:
             for suite in self.suites:
                 yield from self._plan_suite(suite, machine)
 
-    def _plan_suite(self, suite: Suite, machine: Machine) -> Iterator[Planned]:
+    def _plan_suite(self, suite: Suite, machine: Machine | ManifestObject) -> Iterator[Planned]:
         forced = suite.source.id in self.forced_profiles
         applies = None if forced else suite_applies(suite, machine)
         for requirement in suite.requirements:
-            if LEVELS[requirement.level] != machine.level:
+            if level_name(machine.level) not in requirement.levels:
                 continue
             if applies is not None and applies.state is State.NO:
                 because = f"{suite.source.id} does not speak of this machine: {applies.because}"
@@ -130,14 +133,18 @@ class Plan:
                 undecided = applies.because if applies is not None and applies.state is State.UNDECIDED else ""
                 yield self._planned(suite, requirement, machine, undecided)
 
-    def _planned(self, suite: Suite, requirement: Requirement, machine: Machine, suite_undecided: str) -> Planned:
+    def _planned(
+        self, suite: Suite, requirement: Requirement, machine: Machine | ManifestObject, suite_undecided: str
+    ) -> Planned:
         applies = requirement_applies(requirement, machine)
         if applies.state is State.NO:
             return Planned(suite, requirement, machine, Fate.NOT_APPLICABLE, applies.because, applies.stance)
         undecided = suite_undecided or (applies.because if applies.state is State.UNDECIDED else "")
         return Planned(suite, requirement, machine, *self._fate(requirement, machine, undecided))
 
-    def _fate(self, requirement: Requirement, machine: Machine, undecided: str) -> tuple[Fate, str]:
+    def _fate(
+        self, requirement: Requirement, machine: Machine | ManifestObject, undecided: str
+    ) -> tuple[Fate, str]:
         if requirement.not_observable:
             return Fate.NOT_OBSERVABLE, f"not observable: {requirement.not_observable}"
         if machine.name in self.unreachable:

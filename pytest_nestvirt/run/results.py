@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 
 from pytest_nestvirt import __version__
+from pytest_nestvirt.catalogue.contradictions import conflicts, notes
 from pytest_nestvirt.catalogue.model import Stance, Suite
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
@@ -28,10 +29,7 @@ def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Seq
     entries = subject.plan.entries if subject.looked else {}
     left_out = sum(1 for key, planned in entries.items() if planned.has_item and key not in ran)
     partial = [*partial, *([f"{left_out} checks did not run"] if left_out else [])]
-    cases = tuple(
-        ran.get(key) or planned.unrun_case()
-        for key, planned in entries.items()
-    )
+    cases = tuple(ran.get(key) or planned.unrun_case() for key, planned in entries.items())
     return RunReport(
         started=_iso(subject.started),
         finished=_iso(datetime.now(UTC)),
@@ -65,7 +63,7 @@ def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Su
     own = [case for case in cases if case.host in hosts]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
     stances = tuple(_stance(suite, hosts, own) for suite in subject.suites if suite.source.id in judged)
-    return ChainReport(name, hosts, stances)
+    return ChainReport(name, hosts, stances, notes(conflicts(own)))
 
 
 def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case]) -> StanceReport:

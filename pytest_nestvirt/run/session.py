@@ -86,7 +86,7 @@ class NestvirtRun:
                     f"{binding.location(check)}: no requirement {requirement_id} is declared in the requirements.yml "
                     "of this suite; mend the id in @requirement(...) or declare it"
                 )
-        return binding.due(self.subject.plan, ids, show_na=self.show_na)
+        return binding.due(self.subject.plan, ids, check, show_na=self.show_na)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize checks over the machines they are due on, and people's own tests over the inventory."""
@@ -94,7 +94,7 @@ class NestvirtRun:
         if ids:
             binding.parametrize_check(metafunc, self._due(ids, metafunc.function))
         elif binding.levels_used(metafunc):
-            binding.parametrize_levels(metafunc, self.subject.machines.values())
+            binding.parametrize_levels(metafunc, self.subject.plan.machines)
         binding.parametrize_hosts(metafunc, self.subject.inventory)
 
     def testinfra_host(self, name: str) -> NestvirtHost:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +20,8 @@ from pytest_nestvirt.collect.snapshot import Snapshot
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.facts.manifest_files import ManifestError, load_manifests
+from pytest_nestvirt.facts.manifest_set import ManifestFile, ManifestSet, Surroundings
 from pytest_nestvirt.inventory.load import InventoryError, load_inventory, local_inventory, split_hosts_option
 from pytest_nestvirt.inventory.model import Connection, Host, Inventory
 from pytest_nestvirt.run.plan import Plan
@@ -28,14 +32,37 @@ from pytest_nestvirt.transport.pool import Transports
 def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
     """Read inventory and catalogue; nothing connects yet. Raises `pytest.UsageError`, one line per problem."""
     try:
-        files = split_hosts_option(hosts) if hosts is not None else None
-        inventory = load_inventory(files) if files else local_inventory()
-        if hosts is not None and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+        inventory = _inventory(hosts, manifest_paths(config))
+        is_named = hosts is not None or bool(inventory.manifests)
+        if is_named and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
             config.args[:] = [str(embedded_suites())]
-        catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if hosts is not None else 1))
-        return Subject(inventory, catalogue, _profiles(config, catalogue))
-    except (InventoryError, CatalogueError) as error:
+        catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
+        manifests = load_manifests(inventory.manifests, _surroundings(inventory))
+        return Subject(inventory, catalogue, _profiles(config, catalogue), manifests)
+    except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
+    """The files that `--nestvirt-manifest` names."""
+    named: list[str] = config.getoption("nestvirt_manifest") or []
+    return tuple(config.invocation_params.dir / Path(name).expanduser() for name in named)
+
+
+def _inventory(hosts: str | None, manifests: Sequence[Path]) -> Inventory:
+    """What the options name; this machine where they name nothing, and no machine where they name manifests alone."""
+    files = split_hosts_option(hosts) if hosts is not None else None
+    if files:
+        inventory = load_inventory(files)
+    else:
+        inventory = Inventory(()) if manifests else local_inventory()
+    return replace(inventory, manifests=(*inventory.manifests, *manifests))
+
+
+def _surroundings(inventory: Inventory) -> Surroundings:
+    """What manifests may refer to: providers by name, and the guest hypervisors that are made from them."""
+    names = {name for host in inventory if host.level == 1 for name in (host.name, host.domain)}
+    return Surroundings({host.name: host.provider.value for host in inventory}, frozenset(names))
 
 
 def argument_paths(config: pytest.Config) -> Iterator[Path]:
@@ -74,10 +101,19 @@ def _profiles(config: pytest.Config, catalogue: Catalogue) -> frozenset[str]:
 class Subject:
     """The machines and suites of one run; everything beyond the inventory is made at first use."""
 
-    def __init__(self, inventory: Inventory, catalogue: Catalogue, profiles: frozenset[str]) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        catalogue: Catalogue,
+        profiles: frozenset[str],
+        manifests: ManifestSet | None = None,
+    ) -> None:
         self.inventory = inventory
         self.catalogue = catalogue
         self.profiles = profiles
+        self.manifests = manifests or ManifestSet()
+        if self.manifests and not self.manifest_files and not inventory.hosts:
+            raise pytest.UsageError("no source that is in use judges manifests; add the suite virtrigaud, or hosts")
         self.started = datetime.now(UTC)
         self.collected: Mapping[str, Collected] = {}
         self.looked = False
@@ -85,10 +121,19 @@ class Subject:
     @property
     def headline(self) -> str:
         """What is about to be verified, for pytest's header."""
-        files = ", ".join(path.name for path in self.inventory.files) or "this machine"
+        files = ", ".join(path.name for path in self.inventory.files) or ("this machine" if self.inventory.hosts else "")
         sources = ", ".join(suite.source.id for suite in self.suites) or "none"
         machines, chains = len(self.inventory.hosts), len(self.inventory.chains())
-        return f"{files}: {machines} machines in {chains} chains; sources: {sources}"
+        told = [f"{files}: {machines} machines in {chains} chains"] if files else []
+        told += [f"{file.path.name}: {len(file.objects)} objects" for file in self.manifest_files]
+        return f"{', '.join(told)}; sources: {sources}"
+
+    @cached_property
+    def manifest_files(self) -> tuple[ManifestFile, ...]:
+        """The files with objects, if any of the suites speaks of manifests: each is reported like a chain."""
+        if not any("manifest" in requirement.levels for suite in self.suites for requirement in suite.requirements):
+            return ()
+        return tuple(file for file in self.manifests.files if file.objects)
 
     @cached_property
     def suites(self) -> tuple[Suite, ...]:
@@ -130,7 +175,11 @@ class Subject:
     @cached_property
     def machines(self) -> Mapping[str, Machine]:
         """Every machine of the inventory with its facts, parents first."""
-        return build_machines(self.inventory, {host.name: self._seen(host) for host in self.inventory})
+        machines = build_machines(self.inventory, {host.name: self._seen(host) for host in self.inventory})
+        for machine in machines.values():
+            if machine.parent is not None:
+                machine.manifest = self.manifests.of_machine({machine.host.name, machine.host.domain})
+        return machines
 
     def _seen(self, host: Host) -> Snapshot | Unobservable:
         if host.connection is Connection.NONE:
@@ -154,13 +203,19 @@ class Subject:
     @cached_property
     def plan(self) -> Plan:
         """What is to be verified on which machine."""
-        return Plan(self.suites, self.machines.values(), self.unreachable, self.profiles)
+        objects = (item for file in self.manifest_files for item in file.objects)
+        return Plan(self.suites, (*self.machines.values(), *objects), self.unreachable, self.profiles)
 
     @cached_property
     def chains(self) -> Mapping[str, tuple[str, ...]]:
-        """Names of the chains, ` > ` between their hosts, and the hosts of each."""
+        """Names of the chains, ` > ` between their hosts, and the hosts of each; files of manifests with their objects."""
         lines = (tuple(host.name for host in chain) for chain in self.inventory.chains())
-        return {" > ".join(line): line for line in lines}
+        names = Counter(file.path.name for file in self.manifest_files)
+        files = {
+            file.path.name if names[file.path.name] == 1 else str(file.path): tuple(item.name for item in file.objects)
+            for file in self.manifest_files
+        }
+        return {" > ".join(line): line for line in lines} | files
 
     def chains_of(self, host: str) -> list[str]:
         """Names of the chains that a host is part of."""

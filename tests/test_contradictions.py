@@ -1,0 +1,135 @@
+"""Documents that disagree about a chain are named beside its verdicts, which stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report_runs import case, host, run
+from suite_checks import catalogue_of
+
+from pytest_nestvirt.catalogue.contradictions import (
+    Contradiction,
+    conflicts,
+    embedded_contradictions,
+    load_contradictions,
+    notes,
+)
+from pytest_nestvirt.catalogue.load import CatalogueError, embedded_suites
+from pytest_nestvirt.report.canonical import load_json, write_json
+from pytest_nestvirt.report.summary import summary_lines
+from pytest_nestvirt.verdict import Kind, Obligation, Verdict
+
+TWO = Contradiction(
+    id="B-90", about="Who is right.", sides=(("ACME-ONE", "ACME-ALSO"), ("OTHER-ONE",)), reading="Nobody."
+)
+ALONE = Contradiction(id="B-91", about="Itself.", sides=(("ACME-ODD",),), reading="Take the command.")
+WARN = {"kind": Kind.RECOMMENDATION, "obligation": Obligation.SHOULD}
+
+
+def found(**verdicts: Verdict) -> list[str]:
+    """What is said of a chain with these verdicts, by statement with `_` for `-`."""
+    cases = [case(name.replace("_", "-"), verdict=verdict) for name, verdict in verdicts.items()]
+    return [str(conflict) for conflict in conflicts(cases, [TWO, ALONE])]
+
+
+def test_two_sides_that_were_judged_are_a_conflict() -> None:
+    """The note names subject, statements with their verdicts, and what to make of it."""
+    assert found(ACME_ONE=Verdict.PASS, OTHER_ONE=Verdict.WARN) == [
+        "B-90: Who is right. ACME-ONE (pass), OTHER-ONE (warn). Nobody."
+    ]
+
+
+def test_statements_of_one_side_agree() -> None:
+    """Two documents that say the same do not make a conflict."""
+    assert found(ACME_ONE=Verdict.PASS, ACME_ALSO=Verdict.FAIL) == []
+
+
+@pytest.mark.parametrize(
+    "verdict", [Verdict.NOT_APPLICABLE, Verdict.NOT_RUN, Verdict.INCONCLUSIVE, Verdict.UNREACHABLE, Verdict.BLOCKED]
+)
+def test_what_was_not_judged_contradicts_nothing(verdict: Verdict) -> None:
+    """A statement that was not held against a machine is no party to a conflict."""
+    assert found(ACME_ONE=Verdict.PASS, OTHER_ONE=verdict) == []
+
+
+def test_a_statement_can_contradict_itself() -> None:
+    """A single side is a conflict as soon as its statement is judged."""
+    assert found(ACME_ODD=Verdict.PASS) == ["B-91: Itself. ACME-ODD (pass). Take the command."]
+
+
+def test_verdicts_of_several_machines_are_told_once_each() -> None:
+    """Several L2 guests, or L0 and L1, may have come out differently under one statement."""
+    cases = [
+        case("ACME-ONE", name, verdict=v) for name, v in (("a", Verdict.PASS), ("b", Verdict.WARN), ("c", Verdict.PASS))
+    ]
+    (conflict,) = conflicts([*cases, case("OTHER-ONE")], [TWO])
+    assert conflict.statements == (("ACME-ONE", (Verdict.PASS, Verdict.WARN)), ("OTHER-ONE", (Verdict.PASS,)))
+
+
+def test_conflicts_that_the_chain_satisfies_take_one_line() -> None:
+    """Where every side holds, the difference is named and nothing more."""
+    cases = [
+        case("ACME-ONE"),
+        case("OTHER-ONE", verdict=Verdict.LIMIT_CONFIRMED),
+        case("ACME-ODD", verdict=Verdict.WARN),
+    ]
+    assert notes(conflicts(cases, [TWO, ALONE])) == (
+        "B-91: Itself. ACME-ODD (warn). Take the command.",
+        "documents differ, and this chain satisfies each of them: B-90 (ACME-ONE, OTHER-ONE)",
+    )
+    assert notes(()) == ()
+
+
+# ---- the embedded list
+
+
+def test_the_list_is_complete_and_each_contradiction_is_told_once() -> None:
+    """26 subjects, numbered through."""
+    assert [c.id for c in embedded_contradictions()] == [f"B-{n:02}" for n in range(1, 27)]
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in embedded_suites().glob("*/requirements.yml")))
+def test_every_statement_of_the_list_exists(folder: str) -> None:
+    """An id that no suite declares would never be found to disagree with anything."""
+    declared = {requirement.id for requirement in catalogue_of(folder)}
+    prefix = min(declared).split("-")[0]
+    listed = {name for c in embedded_contradictions() for side in c.sides for name in side}
+    assert {name for name in listed if name.startswith(f"{prefix}-")} <= declared
+
+
+def test_no_statement_stands_on_two_sides_of_one_contradiction() -> None:
+    """A side that disagrees with itself would always be a conflict."""
+    for contradiction in embedded_contradictions():
+        names = [name for side in contradiction.sides for name in side]
+        assert len(names) == len(set(names)), contradiction.id
+
+
+def test_a_mistake_in_a_list_is_one_line(tmp_path: Path) -> None:
+    """File, line and key, as for suites."""
+    file = tmp_path / "contradictions.yml"
+    file.write_text("contradictions:\n  - id: B-99\n    about: x\n    sides: []\n    reading: y\n")
+    with pytest.raises(CatalogueError, match=r"contradictions\.yml:4: contradictions\[0\]\.sides") as mistake:
+        load_contradictions(file)
+    assert "\n" not in str(mistake.value)
+
+
+# ---- in reports
+
+
+def test_the_summary_names_conflicts_between_support_and_findings() -> None:
+    """A person sees them at 80 columns, in two lines at most."""
+    report = run(case())
+    noted = replace(
+        report, chains=(replace(report.chains[0], notes=(str(conflicts([case("ACME-ODD")], [ALONE])[0]),)),)
+    )
+    lines = [line.text for line in summary_lines(noted, 80)]
+    assert "  conflict      B-91: Itself. ACME-ODD (pass). Take the command." in lines
+
+
+def test_notes_are_kept_in_the_report(tmp_path: Path) -> None:
+    """What was written is what is read again."""
+    report = run(case(), hosts=(host(),))
+    noted = replace(report, chains=(replace(report.chains[0], notes=("B-91: Itself.",)),))
+    assert load_json(write_json(noted, tmp_path)).chains[0].notes == ("B-91: Itself.",)
