@@ -39,7 +39,7 @@ FILES = (
 def suite_of_ours(folder: Path, checks: int) -> Path:
     """A suite with that many requirements, one check each, over facts that every Linux host offers."""
     suite = folder / "ours"
-    suite.mkdir()
+    suite.mkdir(parents=True)
     lines = [
         "source: {id: bench, title: Benchmark, publisher: nobody, version: '1'}",
         "applies: [{l0: {provider: [libvirt]}}]",
@@ -75,7 +75,7 @@ def suite_of_testinfra(folder: Path, checks: int) -> Path:
 def plain_items(folder: Path, items: int) -> Path:
     """Bare pytest items, to know what an item costs without any plugin of ours."""
     tests = folder / "plain"
-    tests.mkdir()
+    tests.mkdir(parents=True)
     (tests / "test_plain.py").write_text(
         f"import pytest\n@pytest.mark.parametrize('n', range({items}))\ndef test_plain(n):\n    assert n >= 0\n"
     )
@@ -104,12 +104,16 @@ def ssh_config(folder: Path, farm: Sshd) -> Path:
 
 
 def timed(arguments: Sequence[str], folder: Path) -> tuple[float, int]:
-    """Wall seconds and peak memory (MiB, largest process) of one pytest run; its failure is ours."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+    """Wall seconds and peak memory (MiB, largest process) of one pytest run; its failure is ours.
+
+    Byte code is cached as on a user's machine, and no plugin of the test environment takes part.
+    """
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        env={**clean, "PYTEST_ADDOPTS": ""},
     )  # fmt: skip
     output, _ = process.communicate()
     seconds = time.perf_counter() - before
@@ -161,6 +165,19 @@ def our_collection(file: Path) -> float:
     return float(subprocess.check_output([sys.executable, "-c", code, str(file)], text=True).split()[-1])
 
 
+def item_cost(folder: Path, file: Path, ours: Path, hosts: int, checks: int) -> str:
+    """What one test item costs over a bare one: both runs less the start-up of a run of their own kind, median of three."""
+    one, many = plain_items(folder / "one", 1), plain_items(folder / "many", hosts * checks)
+    alone = suite_of_ours(folder / "alone", 1)
+    option = f"--hosts={file}"
+    ratios = []
+    for _ in range(3):
+        bare = timed([str(many)], folder)[0] - timed([str(one)], folder)[0]
+        own = timed([str(ours), option], folder)[0] - timed([str(alone), option], folder)[0]
+        ratios.append(own / bare)
+    return f"an item of ours / a bare item: {statistics.median(ratios):.2f} ({hosts * checks} items; {ratios})"
+
+
 def main() -> None:
     """Run everything once and print a table and, at the end, one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -177,12 +194,15 @@ def main() -> None:
         ours, theirs = suite_of_ours(folder, options.checks), suite_of_testinfra(folder, options.checks)
         with Sshd(folder / "sshd", addresses=addresses) as farm:
             config = ssh_config(folder, farm)
+            warm_up = [str(ours), f"--hosts={inventory(folder, farm, addresses[:1])}"]
+            timed(warm_up, folder)
             for count in counts:
                 chosen = addresses[:count]
                 file = inventory(folder, farm, chosen)
                 names = ",".join(chosen)
                 row: dict[str, float] = {"hosts": count}
-                row["ours"], row["peak_mib"] = timed([str(ours), f"--hosts={file}"], folder)
+                runs = [timed([str(ours), f"--hosts={file}"], folder) for _ in range(3)]
+                row["ours"], row["peak_mib"] = statistics.median(r[0] for r in runs), max(r[1] for r in runs)
                 remote = [str(theirs), f"--hosts={names}", f"--ssh-config={config}"]
                 row["testinfra_paramiko"], _ = timed([*remote, "--connection=paramiko"], folder)
                 if count in with_ssh:
@@ -203,11 +223,7 @@ def main() -> None:
                     f" ({row['our_collection']:.2f} s / {row['bare_loop']:.2f} s); peak {row['peak_mib']:.0f} MiB",
                     flush=True,
                 )
-            items = counts[-1] * options.checks
-            bare, _ = timed([str(plain_items(folder, items))], folder)
-            none, _ = timed([str(plain_items(folder / "sshd", 1))], folder)
-            own = results[-1]["ours"] - results[-1]["our_collection"]
-            print(f"an item of ours / a bare item: {(own - none) / max(bare - none, 1e-9):.2f} ({items} items)")
+            print(item_cost(folder, file, ours, counts[-1], options.checks), flush=True)
     print(json.dumps(results))
 
 

@@ -43,7 +43,10 @@ def manifest() -> ManifestObject:
     Facts as attributes: `manifest.kind`, and by kind `manifest.nested_virtualization`, `manifest.firmware`,
     `manifest.provider`; `manifest.at("spec.cpu")` is file, line, object and field, for messages.
     """
-    pytest.fail("the fixture manifest needs manifests: --nestvirt-manifest=FILE, or `manifests:` in the inventory", pytrace=False)
+    pytest.fail(
+        "the fixture manifest needs manifests: --nestvirt-manifest=FILE, or `manifests:` in the inventory",
+        pytrace=False,
+    )
 
 
 @pytest.fixture(scope="module")

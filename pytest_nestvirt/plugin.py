@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,11 @@ def _run(config: pytest.Config) -> NestvirtRun | None:
         if config.getoption("nestvirt_report") or config.getoption("nestvirt_profile"):
             raise pytest.UsageError("--nestvirt-... options need an inventory: add --hosts=inventory.yml")
         return None
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "Python runs with -O or PYTHONOPTIMIZE, which takes assertions away: checks would hold whatever they see; "
+            "run without it"
+        )
     from pytest_nestvirt.run.session import NestvirtRun
     from pytest_nestvirt.run.subject import subject_of
 

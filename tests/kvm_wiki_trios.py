@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linux_chains import amd, definition, intel, xeon, z
-from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, guest_of, modprobe, qemu, without_modules
+from linux_chains import UNLOADED, amd, definition, intel, xeon, z
+from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, guest_of, modprobe, qemu
 from rhel8_trios import MUST, NO_DMI, TOLD, Trio, denied, l0, l1, l2, unread
 
 from pytest_nestvirt.collect.snapshot import Status
@@ -15,7 +15,6 @@ STRETCH = ("debian", "9", "4.9.0-19-amd64")
 ON_Z = ("debian", "12", "6.1.0-18-s390x")
 
 PARAMETER = "sys/module/kvm_intel/parameters/nested"
-UNLOADED: Texts = {PARAMETER: Status.MISSING, **without_modules("kvm_intel")}
 UNLISTED = denied("etc/modprobe.d/")
 NO_CPU = denied("proc/cpuinfo")
 DIED: Texts = {

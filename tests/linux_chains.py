@@ -6,7 +6,6 @@ from recorded_machines import (
     EPYC,
     XEON,
     Chain,
-    Status,
     Texts,
     amd_chain,
     cpuinfo,
@@ -16,8 +15,11 @@ from recorded_machines import (
     modprobe,
     module,
     system,
+    without_modules,
     z_chain,
 )
+
+from pytest_nestvirt.collect.snapshot import Status
 
 UUID_L1 = "3c1a52de-7b40-4f0c-9d51-2f6c0e8b7a11"
 UUID_L2 = "7e0b9f34-1c2d-4a5e-8b6f-90a1b2c3d4e5"
@@ -29,6 +31,16 @@ INTEL_OLD = f"fpu lm vmx ept vpid\nvmx flags\t: {VMX_FLAGS.replace(' shadow_vmcs
 AMD = "fpu lm svm npt nrip_save avic vgif"
 
 MODULES_OF_INTEL = "kvm_intel 409600 4 - Live 0x0000000000000000\nkvm 1032192 1 kvm_intel, Live 0x0000000000000000\n"
+UNLOADED: Texts = {
+    **without_modules("kvm_intel"),
+    "sys/module/kvm_intel/refcnt": Status.MISSING,
+    **{
+        f"sys/module/kvm_intel/parameters/{name}": Status.MISSING
+        for name in ("nested", "ept", "enable_shadow_vmcs", "enable_apicv")
+    },
+}
+"""Of an Intel host on which kvm_intel is not loaded."""
+
 HOST_MODEL = "<cpu mode='host-model' check='partial'/>"
 EXPANDED = "<cpu mode='custom' match='exact' check='full'><model fallback='forbid'>Skylake-Server</model>{}</cpu>"
 """What libvirt shows of host-model in a running domain."""
@@ -108,5 +120,6 @@ def amd(os_id: str, version: str, release: str) -> Chain:
 
 
 def z(os_id: str, version: str, release: str) -> Chain:
-    """A chain on IBM Z."""
-    return of_system(z_chain(), os_id, version, release)
+    """A chain on IBM Z, where nesting has to be switched on."""
+    first, *others = of_system(z_chain(), os_id, version, release)
+    return (first.having(modprobe(kvm="options kvm nested=1\n")), *others)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linux_chains import INTEL_OLD, amd, definition, intel, offered, xeon
-from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, modprobe, module, without_modules
+from linux_chains import INTEL_OLD, UNLOADED, amd, definition, intel, offered, xeon
+from recorded_machines import KVM_WORKS, NO_KVM, Chain, modprobe, module, without_modules
 from rhel8_trios import MUST, TOLD, Trio, denied, l0, l1, unread
 
 from pytest_nestvirt.collect.snapshot import Status
@@ -14,11 +14,6 @@ NEW = ("gentoo", "2.14", "5.15.80-gentoo")
 OLD = ("gentoo", "2.2", "4.14.83-gentoo")
 LINE = "options kvm-intel nested=Y enable_shadow_vmcs=Y\n"
 SHADOW = "sys/module/kvm_intel/parameters/enable_shadow_vmcs"
-UNLOADED: Texts = {
-    "sys/module/kvm_intel/parameters/nested": Status.MISSING,
-    SHADOW: Status.MISSING,
-    **without_modules("kvm_intel"),
-}
 UNLISTED = denied("etc/modprobe.d/")
 NO_CPU = denied("proc/cpuinfo")
 NO_XML = unread("sos_commands/virsh/virsh_-r_dumpxml_L1", "sos_commands/virsh/virsh_-r_dumpxml_--inactive_L1")

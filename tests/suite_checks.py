@@ -44,10 +44,13 @@ def loaded(folder: str, name: str) -> ModuleType:
 
 
 @cache
-def checks_of(folder: str) -> Mapping[str, Callable[..., None]]:
-    """The functions of a suite by the requirement they verify."""
-    found, modules = {}, {}
+def checks_of(folder: str, *, of_manifests: bool = False) -> Mapping[str, Callable[..., None]]:
+    """The functions of a suite by the requirement they verify: those for machines, or those for objects of manifests."""
+    found: dict[str, Callable[..., None]] = {}
+    modules: dict[str, ModuleType] = {}
     for check in trace(catalogue_of(folder)).checks:
+        if (check.level == "manifest") is not of_manifests:
+            continue
         file, _, function = check.name.partition("::")
         modules.setdefault(file, loaded(folder, file))
         found.update(dict.fromkeys(check.requirements, getattr(modules[file], function)))

@@ -77,7 +77,7 @@ def test_conflicts_that_the_chain_satisfies_take_one_line() -> None:
     ]
     assert notes(conflicts(cases, [TWO, ALONE])) == (
         "B-91: Itself. ACME-ODD (warn). Take the command.",
-        "documents differ, and this chain satisfies each of them: B-90 (ACME-ONE, OTHER-ONE)",
+        "the chain satisfies both sides of B-90 (ACME-ONE, OTHER-ONE)",
     )
     assert notes(()) == ()
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from small_runs import CHECKS, CPUINFO, MACHINE, REQUIREMENTS, inventory, record, run_pytest, suite, verdicts
 
+import pytest_nestvirt
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -304,3 +306,17 @@ def test_hostile_output_stays_harmless(folder: Path) -> None:
     assert "\x1b[2J" not in everything
     assert "A" * 5000 not in everything
     ET.parse(folder / "out/kvm01--vm01/junit.xml")
+
+
+@pytest.mark.skipif(
+    not (Path(pytest_nestvirt.__file__).parent / "suites").is_dir(),
+    reason="the suites are inside an installed wheel only",
+)
+def test_suites_can_be_named_as_a_package(tmp_path: Path) -> None:
+    """`--pyargs pytest_nestvirt.suites.rhel8` runs one suite, from wherever it is installed."""
+    record(tmp_path / "l0")
+    inventory(tmp_path, {"kvm01": {"path": "l0"}})
+    arguments = ("--hosts=inventory.yml", "--nestvirt-report=out", "--pyargs")
+    for package in ("pytest_nestvirt.suites", "pytest_nestvirt.suites.rhel8"):
+        done = run_pytest(tmp_path, *arguments, package)
+        assert verdicts(tmp_path / "out")["RHEL8-INTEL-CPU-FLAGS", "kvm01"] == "pass", done.stdout

@@ -72,6 +72,7 @@ def test_domains_of_any_name_are_read(tmp_path: Path, shell: str) -> None:
             assert section.text.endswith("</domain>\n\n\n") or section.text.rstrip().endswith("</domain>")
     assert "rhel8 l1" in found["sos_commands/virsh/virsh_-r_list_--all"].text
     assert "<capabilities>" in found["sos_commands/virsh/virsh_-r_capabilities"].text
+    assert "sos_commands/virsh/virsh_-r_domcapabilities" in found
     assert len(count.read_text()) <= 4
 
 
@@ -92,7 +93,7 @@ def test_a_libvirt_that_does_not_answer_is_no_empty_one(tmp_path: Path) -> None:
     """Where the daemon is down each question about it failed, with what virsh said."""
     tools = tool(tmp_path / "bin", "echo 'error: failed to connect to the hypervisor' >&2\nexit 1\n")
     found = run_probe(tools)
-    for name in ("version", "list_--all", "capabilities"):
+    for name in ("version", "list_--all", "capabilities", "domcapabilities"):
         section = found[f"sos_commands/virsh/virsh_-r_{name}"]
         assert section.status is Status.FAILED
         assert section.error == "error: failed to connect to the hypervisor"

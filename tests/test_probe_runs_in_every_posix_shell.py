@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -134,7 +133,7 @@ def test_shells_agree(shell: list[str]) -> None:
 @installed("shellcheck")
 def test_shellcheck_finds_nothing() -> None:
     """The probe is clean POSIX sh."""
-    script = files("pytest_nestvirt.collect").joinpath("probe.sh").read_bytes()
+    script = probe_input(NONCE, Become.AUTO)
     done = subprocess.run(["shellcheck", "-s", "sh", "-"], input=script, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode()
 
@@ -333,6 +332,17 @@ def test_kernel_log_is_filtered(small: SmallHost) -> None:
         "bin/dmesg", "#!/bin/sh\necho '[1.0] kvm: Nested Virtualization enabled'\necho '[2.0] usb 1-1: new'\n", 0o755
     )
     assert small.probe()["sos_commands/kernel/dmesg"].text == "[1.0] kvm: Nested Virtualization enabled\n"
+
+
+def test_the_kernel_log_is_read_for_damage_too(small: SmallHost) -> None:
+    """An oops of whatever origin is in what is read, and so is the mask in which the kernel remembers it."""
+    (small.root / "bin/dmesg").unlink()
+    lines = ("[9.1] BUG: unable to handle page fault", "[9.2] Oops: 0000 [#1] SMP", "[9.3] Kernel panic - not syncing")
+    small.write("bin/dmesg", "#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines), 0o755)
+    small.write("proc/sys/kernel/tainted", "128\n")
+    found = small.probe()
+    assert found["sos_commands/kernel/dmesg"].text.splitlines() == list(lines)
+    assert found["proc/sys/kernel/tainted"].text == "128\n"
 
 
 def test_tools_that_hang_are_ended(small: SmallHost) -> None:

@@ -116,9 +116,9 @@ def known(subject: object, fact: str) -> Iterator[object]:
 
 
 def test_releases_agree_with_each_other_and_with_the_kernel(recorded: list[Machine]) -> None:
-    """os-release, redhat-release and the kernel's build number tell the same minor release of RHEL."""
+    """On RHEL, os-release, redhat-release and the kernel's build number tell the same minor release."""
     builds = {"147": 1, "305": 4, "348": 5, "372": 6, "425": 7, "477": 8, "957": 6, "1160": 9}
-    for machine in recorded:
+    for machine in (machine for machine in recorded if machine.os.is_like("fedora")):
         build = machine.kernel.release.split("-")[1].split(".")[0]
         assert machine.os.version[1] == builds[build], machine.name
         assert f"release {machine.os.version[0]}.{machine.os.version[1]} " in read(machine, "etc/redhat-release")
@@ -174,6 +174,12 @@ PROCESSORS = {
     "power9-l1": ("ibm-power", "yes"),
     "azure-l1": ("intel", "yes"),
     "hyperv-l1": ("intel", "yes"),
+    "ubuntu-intel-l0": ("intel", "yes"),
+    "ubuntu-l1": ("intel", "yes"),
+    "ubuntu-amd-l0": ("amd", "yes"),
+    "focal-l1": ("amd", "yes"),
+    "stoney-l0": ("intel", "yes"),
+    "stoney-l1": ("intel", "yes"),
     "intel-off-l0": ("intel", "no"),
     "intel-off-l1": ("intel", "no"),
     "intel-bios-l0": ("intel", "no"),
@@ -267,6 +273,9 @@ SYSTEMS = {
     "power9-off-l1": ("rhel", (7, 9)),
     "rocky-l0": ("rocky", (8, 6)),
     "aws-l1": ("rhel", (8, 8)),
+    "ubuntu-intel-l0": ("ubuntu", (22, 4)),
+    "focal-l1": ("ubuntu", (20, 4)),
+    "stoney-l0": ("gentoo", (2, 9)),
 }
 
 

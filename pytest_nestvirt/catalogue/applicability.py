@@ -49,7 +49,9 @@ def requirement_applies(requirement: Requirement, judged: Machine | ManifestObje
     level = level_name(judged.level)
     if level not in requirement.levels:
         return Applies(State.NO, f"it is about {' and '.join(requirement.levels)}, {judged.name} is {level}")
-    return _levels({level: c for level, c in requirement.applies.items() if _concerns(level, judged)}, _ancestry(judged))
+    return _levels(
+        {level: c for level, c in requirement.applies.items() if _concerns(level, judged)}, _ancestry(judged)
+    )
 
 
 def _concerns(level: Level, judged: Machine | ManifestObject) -> bool:

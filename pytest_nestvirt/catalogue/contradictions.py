@@ -89,7 +89,7 @@ def notes(found: Iterable[Conflict]) -> tuple[str, ...]:
     found = tuple(found)
     open_ones = tuple(str(conflict) for conflict in found if not conflict.satisfied)
     settled = ", ".join(_named(conflict) for conflict in found if conflict.satisfied)
-    return (*open_ones, *([f"documents differ, and this chain satisfies each of them: {settled}"] if settled else []))
+    return (*open_ones, *([f"the chain satisfies both sides of {settled}"] if settled else []))
 
 
 def _named(conflict: Conflict) -> str:

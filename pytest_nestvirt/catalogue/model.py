@@ -119,7 +119,9 @@ class Requirement(_Model):
         for level, conditions in self.applies.items():
             if "manifest" in {level, self.level}:
                 if level not in self.levels:
-                    raise ValueError(f"`applies` names {level}, but the requirement is about {' and '.join(self.levels)}")
+                    raise ValueError(
+                        f"`applies` names {level}, but the requirement is about {' and '.join(self.levels)}"
+                    )
             elif level > self.level:
                 raise ValueError(f"`applies` names {level}, which is deeper than the requirement's level {self.level}")
             conditions.refuse_strangers(of_object=level == "manifest")
@@ -156,9 +158,16 @@ class Suite(_Model):
         for alternative in self.applies:
             for level, conditions in alternative.items():
                 if level == "manifest" and len(alternative) > 1:
-                    raise ValueError("`applies`: manifests are no level of a chain; make them an alternative of their own")
+                    raise ValueError(
+                        "`applies`: manifests are no level of a chain; make them an alternative of their own"
+                    )
                 conditions.refuse_strangers(of_object=level == "manifest")
         return self
+
+    @property
+    def speaks_of_support(self) -> bool:
+        """Whether any statement has something to say about support; a wiki, say, speaks for no vendor."""
+        return any(requirement.stance for requirement in self.requirements)
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Suite:

@@ -11,11 +11,12 @@ from importlib.resources import files
 
 from pytest_nestvirt.collect.frames import one_line, parse_frames
 from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot
-from pytest_nestvirt.collect.windows import SHELL_SECTION, looks_like_windows, windows_command
+from pytest_nestvirt.collect.windows import SECONDS, SHELL_SECTION, looks_like_windows, windows_command
 from pytest_nestvirt.inventory.model import Become, Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Transport
 
 PROBE_VERSION = "1"
+_PARTS = ("probe_setup.sh", "probe_providers.sh", "probe.sh")
 _SAID = 200
 
 
@@ -29,8 +30,8 @@ def probe_input(nonce: str, become: Become) -> bytes:
         msg = f"a nonce has 8 to 64 hexadecimal digits, not {nonce!r}"
         raise ValueError(msg)
     permission = "never" if become is Become.NEVER else "auto"
-    script = files("pytest_nestvirt.collect").joinpath("probe.sh").read_bytes()
-    return f"n={nonce}\nb={permission}\n".encode("ascii") + script
+    here = files("pytest_nestvirt.collect")
+    return f"n={nonce}\nb={permission}\n".encode("ascii") + b"".join(here.joinpath(p).read_bytes() for p in _PARTS)
 
 
 def collect(transport: Transport, host: Host) -> Snapshot:
@@ -43,7 +44,8 @@ def collect(transport: Transport, host: Host) -> Snapshot:
     become = host.become is Become.SUDO
     answer = _answer(nonce, lambda: transport.run("sh", stdin=probe_input(nonce, host.become), become=become))
     if SHELL_SECTION in answer.sections or (not answer.sections and answer.is_windows):
-        answer = _answer(nonce, lambda: transport.run(windows_command(nonce)))
+        seconds = max(host.deadlines.command, SECONDS)
+        answer = _answer(nonce, lambda: transport.run(windows_command(nonce), timeout=seconds))
     if not answer.sections:
         if answer.timeout is not None:
             raise answer.timeout

@@ -156,7 +156,7 @@ output() {
 
 identity() {
   output sos_commands/kernel/uname_-a 10 uname -a
-  for k in version cmdline uptime sys/kernel/random/boot_id sys/kernel/osrelease sys/kernel/hostname; do line proc/$k; done
+  for k in version cmdline uptime sys/kernel/random/boot_id sys/kernel/osrelease sys/kernel/hostname sys/kernel/tainted; do line proc/$k; done
   cap=8388608
   file proc/cpuinfo
   cap=1048576
@@ -293,7 +293,7 @@ detection() {
 # kernel_log [sudo -n]: lines that concern virtualization; a mark of our own tells how dmesg ended.
 kernel_log() {
   v=$({ within 20 "$@" dmesg 2>&1 || echo "dmesg ended with $?"; } |
-    grep -iE 'kvm|vmx|svm|sie|hypervisor|iommu|virt|dmar|amd-vi|nested|^dmesg' | head -c $((cap + 1)))
+    grep -iE 'kvm|vmx|svm|sie|hypervisor|iommu|virt|dmar|amd-vi|nested|bug|oops|panic|general protection|^dmesg' | head -c $((cap + 1)))
   case $v in
     *'dmesg ended with '*) judge "${v##*dmesg ended with }" ;;
     *) judge 0 ;;
@@ -371,7 +371,7 @@ packages() {
     # shellcheck disable=SC2016 # the ${} are dpkg's
     v=$(within 30 dpkg-query -W -f '${Status} ${Package} ${Version}\n' 'linux-image-generic*' qemu-kvm 'qemu-system-*' \
       libvirt-daemon libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients libvirt0 virtinst virt-manager \
-      cpu-checker ovmf 2>/dev/null)
+      cpu-checker bridge-utils ovmf 2>/dev/null)
     x=$?
     good='install ok installed '
   elif has rpm; then
@@ -430,18 +430,25 @@ dump() {
   esac
 }
 
-# domains VIRSH...: the XML of every domain: active for those that run, inactive for those that are defined.
+# domains VIRSH...: the XML of every domain, active for those that run, inactive for those that are defined; of each active
+# network, too.
 domains() {
-  v=$(within 30 "$@" "list --name; echo \"@$n\"; list --all --persistent --name; echo \"@$n\"" 2>/dev/null)
+  v=$(within 30 "$@" "list --name; echo \"@$n\"; list --all --persistent --name; echo \"@$n\"; net-list --name" 2>/dev/null)
   kind='' number=0
   set -f
   IFS=$nl
   for l in $v; do
-    if [ "$l" = "@$n" ]; then kind=--inactive; continue; fi
+    if [ "$l" = "@$n" ]; then
+      if [ -z "$kind" ]; then kind=--inactive; else kind=network; fi
+      continue
+    fi
     number=$((number + 1))
     if [ "$number" -gt 400 ]; then put truncated - nestvirt/domains 'more domains than are read'; break; fi
     IFS=$ifs
-    dump "$l" "$kind"
+    if [ "$kind" = network ]; then
+      quoted "$l"
+      ask "virsh_-r_net-dumpxml_$l" "net-dumpxml --network \"$r\""
+    else dump "$l" "$kind"; fi
     if [ ${#asked} -gt 50000 ]; then answer "$@"; fi
     IFS=$nl
   done
@@ -452,7 +459,7 @@ domains() {
 
 libvirt() {
   if ! has virsh; then
-    for k in version list_--all capabilities; do put missing - "sos_commands/virsh/virsh_-r_$k" 'virsh is not there'; done
+    for k in version list_--all capabilities domcapabilities net-list; do put missing - "sos_commands/virsh/virsh_-r_$k" 'virsh is not there'; done
     return
   fi
   set -- virsh -r -c qemu:///system
@@ -467,13 +474,15 @@ libvirt() {
     if [ "$x" = 124 ]; then v='virsh did not answer within 20 seconds'; fi
     judge "$x"
     if [ "$st" = missing ]; then st=failed; fi
-    for k in version list_--all capabilities; do put "$st" "$x" "sos_commands/virsh/virsh_-r_$k" "$v"; done
+    for k in version list_--all capabilities domcapabilities net-list; do put "$st" "$x" "sos_commands/virsh/virsh_-r_$k" "$v"; done
     return
   fi
   put ok 0 sos_commands/virsh/virsh_-r_version "$v$nl"
   ask 'virsh_-r_list_--all' 'list --all'
+  ask virsh_-r_net-list net-list
   domains "$@"
   ask virsh_-r_capabilities capabilities
+  ask virsh_-r_domcapabilities domcapabilities
   answer "$@"
 }
 
@@ -501,6 +510,10 @@ main() {
   flush
   packages
   flush
+  setup
+  flush
+  vsphere
+  proxmox
   libvirt
   sudoer
   put ok - nestvirt/whoami "uid=$uid sudo=$sudo$nl"

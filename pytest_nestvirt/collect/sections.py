@@ -32,6 +32,7 @@ _KERNEL = (
     "proc/sys/kernel/random/boot_id",
     "proc/sys/kernel/osrelease",
     "proc/sys/kernel/hostname",
+    "proc/sys/kernel/tainted",
     "proc/modules",
     "proc/meminfo",
     "sos_commands/kernel/dmesg",
@@ -92,7 +93,24 @@ _KVM = (
     "nestvirt/kvm_ioctl",
 )
 
-_LIBVIRT = tuple(f"sos_commands/virsh/virsh_-r_{name}" for name in ("version", "list_--all", "capabilities"))
+_LIBVIRT = tuple(
+    f"sos_commands/virsh/virsh_-r_{name}"
+    for name in ("version", "list_--all", "capabilities", "domcapabilities", "net-list")
+)
+
+_SETUP = (
+    "nestvirt/virt-host-validate_qemu",
+    "sos_commands/cloud_init/cloud-init_status_--long",
+    "var/log/cloud-init-output.log",
+    "nestvirt/cloud-init_hostname",
+    "nestvirt/services",
+    "nestvirt/groups",
+    "nestvirt/id",
+    "nestvirt/secure_boot",
+    "nestvirt/rotational",
+    "nestvirt/df",
+    "nestvirt/access",
+)
 
 FIXED = (
     *_KERNEL,
@@ -101,6 +119,7 @@ FIXED = (
     *_KVM,
     *LISTINGS,
     *_LIBVIRT,
+    *_SETUP,
     "nestvirt/packages",
     "nestvirt/whoami",
 )
@@ -128,6 +147,7 @@ ELSEWHERE = {
     ),
     "sos_commands/kernel/uname_-a": ("uname",),
     "sos_commands/processor/lscpu": ("sos_commands/hardware/lscpu", "lscpu"),
+    "sos_commands/cloud_init/cloud-init_status_--long": ("sos_commands/cloud_init/cloud-init_status",),
     "installed-rpms": (),
     "installed-debs": (),
 }

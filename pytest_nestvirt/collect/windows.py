@@ -17,19 +17,30 @@ $o=[Console]::OpenStandardOutput()
 $u=New-Object Text.UTF8Encoding $false
 $script:c=1
 function W($t){$b=$u.GetBytes($t);$o.Write($b,0,$b.Length)}
-function F($s,$n,$d){$l=$u.GetByteCount($d);W "`n@NONCE $s - $l nestvirt/windows/$n.json`n$d";$script:c++}
+function F($s,$n,$d){$l=$u.GetByteCount($d);W "`n@NONCE $s - $l nestvirt/windows/$n`n$d";$script:c++}
 function Q($n,$k,$p){
-try{F 'ok' $n ([string](Get-CimInstance -ClassName $k|Select-Object -Property $p|ConvertTo-Json -Compress))}
-catch{F 'failed' $n ([string]$_.Exception.Message)}}
-Q 'operating_system' 'Win32_OperatingSystem' @('Caption','Version','BuildNumber','ProductType','OSArchitecture')
+try{F 'ok' "$n.json" ([string](Get-CimInstance -Query "SELECT * FROM $k"|Select-Object -Property $p|ConvertTo-Json -Compress))}
+catch{F 'failed' "$n.json" ([string]$_.Exception.Message)}}
+function T($n,$c){
+try{$global:LASTEXITCODE=0;$d=[string]((&$c) -join "`n")
+if($LASTEXITCODE){F 'failed' $n $d}else{F 'ok' $n $d}}catch{F 'failed' $n ([string]$_.Exception.Message)}}
+Q 'operating_system' 'Win32_OperatingSystem' @('Caption','Version','BuildNumber','ProductType','OSArchitecture',
+'DataExecutionPrevention_Available')
 Q 'computer_system' 'Win32_ComputerSystem' @('Manufacturer','Model','HypervisorPresent',
 'TotalPhysicalMemory','NumberOfLogicalProcessors')
 Q 'processor' 'Win32_Processor' @('Manufacturer','Name','Description','NumberOfCores',
 'VirtualizationFirmwareEnabled','VMMonitorModeExtensions','SecondLevelAddressTranslationExtensions')
 Q 'bios' 'Win32_BIOS' @('Manufacturer','Name','Version','SMBIOSBIOSVersion')
+Q 'services' "Win32_Service WHERE Name='vmms'" @('Name','State','StartMode')
+T 'bcdedit.txt' {bcdedit /enum '{current}'}
+Q 'optional_features' "Win32_OptionalFeature WHERE Name LIKE 'Microsoft-Hyper-V%'" @('Name','InstallState')
+T 'systeminfo.txt' {systeminfo}
 W "`n@NONCE ok - - end`n$script:c`n@NONCE .`n"
 $o.Flush()
 """
+
+SECONDS = 180.0
+"""The least that a Windows host is given: systeminfo alone may take one of these minutes."""
 
 _SIGNS = re.compile(
     r"is not recognized as (an internal|the name of)|CommandNotFoundException|operable program or batch file"

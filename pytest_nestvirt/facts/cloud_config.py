@@ -10,9 +10,10 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from pytest_nestvirt.document import DocumentError, Value, parse_document
+from pytest_nestvirt.document import Value, parse_document
 
 HEADER = "#cloud-config"
 
@@ -92,7 +93,6 @@ def _package(item: Value) -> str:
     return _word(item[0]) if isinstance(item, list) and item else _word(item)
 
 
-
 def is_public_key(line: str) -> bool:
     """Whether a line of authorized_keys holds a whole public key: a type, and Base64 that begins with that type.
 
@@ -100,7 +100,7 @@ def is_public_key(line: str) -> bool:
     (False, False)
     """
     words = line.split()
-    for kind, encoded in zip(words, words[1:], strict=False):
+    for kind, encoded in pairwise(words):
         if kind.startswith(("ssh-", "ecdsa-", "sk-")):
             return _is_key_of(kind.encode(), encoded)
     return False

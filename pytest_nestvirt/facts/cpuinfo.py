@@ -124,7 +124,8 @@ class _Block:
     def add(self, line: _Line) -> None:
         """Take a line in: of a repeated value the first counts, of repeated tokens those in every one."""
         if line.key not in _TOKEN_LINES:
-            self.values.setdefault(line.key, line.value)
+            if line.whole:  # half a name is another name
+                self.values.setdefault(line.key, line.value)
             return
         tokens = self._read.read(line)
         earlier = self.tokens.setdefault(line.key, tokens)

@@ -12,6 +12,7 @@ from pytest_nestvirt.facts.domain_rules import kvm_wiki_rule, rhel_rule, ubuntu_
 from pytest_nestvirt.facts.domain_xml import DomainXml
 from pytest_nestvirt.facts.libvirt import Domain
 from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.inventory.model import Provider
 
 Json = dict[str, object]
 
@@ -75,11 +76,19 @@ def dump(machine: Machine) -> Json:
 
 def _subjects(machine: Machine) -> Iterator[tuple[str, Subject]]:
     """Subjects by the name that they have on a machine; what a parent says only where there is one."""
+    of_parent = {
+        machine.domain: ("domain", machine.parent is not None),
+        machine.vmx: ("vmx", _is_of(machine, Provider.VSPHERE)),
+        machine.pve: ("pve", _is_of(machine, Provider.PROXMOX)),
+    }
     for subject in machine.subjects:
-        if subject is not machine.domain:
-            yield subject.label, subject
-        elif machine.parent:
-            yield "domain", subject
+        name, told = of_parent.get(subject, (subject.label, True))
+        if told:
+            yield name, subject
+
+
+def _is_of(machine: Machine, provider: Provider) -> bool:
+    return machine.parent is not None and machine.parent.host.provider is provider
 
 
 def _items_of(value: object) -> Mapping[str, object]:

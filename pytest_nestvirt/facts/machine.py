@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_nestvirt.collect.snapshot import Snapshot
+from pytest_nestvirt.facts.access import Permissions
 from pytest_nestvirt.facts.account import Account
 from pytest_nestvirt.facts.core import Reader, Subject, Unobservable
 from pytest_nestvirt.facts.cpu import Cpu
@@ -12,6 +13,7 @@ from pytest_nestvirt.facts.declared import Declared
 from pytest_nestvirt.facts.domain import GuestDomain
 from pytest_nestvirt.facts.domcapabilities import DomainCapabilities
 from pytest_nestvirt.facts.firmware import Firmware
+from pytest_nestvirt.facts.guest import Guest
 from pytest_nestvirt.facts.health import Health
 from pytest_nestvirt.facts.identity import Identity
 from pytest_nestvirt.facts.kernel import Kernel
@@ -20,11 +22,14 @@ from pytest_nestvirt.facts.libvirt import Libvirt
 from pytest_nestvirt.facts.memory import Memory
 from pytest_nestvirt.facts.modprobe_config import Modprobe
 from pytest_nestvirt.facts.module_table import LoadedModules
+from pytest_nestvirt.facts.networks import Networks
 from pytest_nestvirt.facts.operating_system import Os
 from pytest_nestvirt.facts.packages import Packages
 from pytest_nestvirt.facts.platform import Platform
+from pytest_nestvirt.facts.proxmox import GuestPve, Proxmox
 from pytest_nestvirt.facts.qemu import Qemu
 from pytest_nestvirt.facts.virtual_machine import VirtualMachine
+from pytest_nestvirt.facts.vsphere import GuestVmx, Vsphere
 from pytest_nestvirt.facts.windows import Windows
 from pytest_nestvirt.inventory.model import Host, Inventory
 
@@ -62,7 +67,14 @@ class Machine:
         self.domain_capabilities = DomainCapabilities(reader)
         self.qemu = Qemu(reader)
         self.packages = Packages(reader)
+        self.guest = Guest(reader, kernel=self.kernel)
+        self.networks = Networks(reader)
+        self.access = Permissions(reader)
+        self.vsphere = Vsphere(reader)
+        self.proxmox = Proxmox(reader)
         self.domain = GuestDomain(parent.reader if parent else reader, host.domain or host.name, parent)
+        self.vmx = GuestVmx(parent.reader if parent else reader, host.domain or host.name, parent)
+        self.pve = GuestPve(parent.reader if parent else reader, host.domain or host.name, parent)
 
     @property
     def name(self) -> str:
@@ -80,7 +92,8 @@ class Machine:
         return (
             self.declared, self.os, self.kernel, self.cpu, self.platform, self.firmware, self.memory, self.kvm,
             self.modprobe, self.modules, self.libvirt, self.domain_capabilities, self.domain, self.qemu, self.packages,
-            self.windows, self.health, self.identity, self.account,
+            self.windows, self.guest, self.networks, self.access, self.vsphere, self.vmx, self.proxmox, self.pve,
+            self.health, self.identity, self.account,
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
-from pytest_nestvirt.document import DocumentError, Key, Placed, Value, one_line
+from pytest_nestvirt.document import DocumentError, Key, Placed, Value, seen
 from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, fact
 from pytest_nestvirt.facts.manifest_field import Fault, Field, fault, mapping, text
 
@@ -103,10 +103,15 @@ class ManifestObject(Subject):
         """`nested.yaml:12`: where it begins."""
         return f"{self.written.path.name}:{self.written.root.line}"
 
-    def at(self, field: str, line: int = 0) -> str:
+    def at(self, field: Field[object] | str, line: int = 0) -> str:
         """`nested.yaml:12: VMClass hypervisor-class: spec.cpu`, for messages; `line` is known from the field if not given."""
-        line = line or self.written.line(*field.split("."))
-        return f"{self.written.path.name}:{line}: {self.name.replace('/', ' ', 1)}: {field}"
+        path = _path(field)
+        line = line or self.written.line(*path.split("."))
+        return f"{self.written.path.name}:{line}: {self.name.replace('/', ' ', 1)}: {path}"
+
+    def said(self, field: Field[object]) -> str:
+        """A field as it is written, for messages: `'16Gi'`, or `nothing`."""
+        return seen(self.written.value(*field.keys))
 
     def asked(self, field: Field[T]) -> T | None:
         """The value of a field, or its default; None where there is neither. `Unobservable` where the API refuses it."""
@@ -131,9 +136,10 @@ class ManifestObject(Subject):
         self.reader.note(f"{self.written.path.name}:{self.written.line(*keys)}")
         return self.written.placed(*keys)
 
-    def has(self, field: str) -> bool:
+    def has(self, field: Field[object] | str) -> bool:
         """Whether anything is written at that path."""
-        return self.reader.compute(self, f"has.{field}", lambda _: self._note(*field.split(".")) is not None)
+        path = _path(field)
+        return self.reader.compute(self, f"has.{path}", lambda _: self._note(*path.split(".")) is not None)
 
     @fact
     def kind(self) -> str:
@@ -143,7 +149,7 @@ class ManifestObject(Subject):
 
     @fact
     def api_version(self) -> str:
-        """`infra.virtrigaud.io/v1beta1`"""  # noqa: D403, D415 - the value itself
+        """As written: `infra.virtrigaud.io/v1beta1`."""
         self._note("apiVersion")
         return str(self.written.value("apiVersion"))
 
@@ -187,10 +193,16 @@ class ManifestObject(Subject):
         if field.required:
             yield Fault(field.path, self.written.line(*field.keys), "is missing")
 
-    def fault_at(self, field: str) -> str:
-        """The line that says what is wrong with a field, file and object included; empty where nothing is."""
-        found = self.faults.get(field)
-        return "" if found is None else f"{self.at(field, found.line)}: {found.problem}"
+    def fault_at(self, *fields: Field[object] | str) -> str:
+        """The line that says what is wrong with the first of these fields that is, or with the mapping around it.
+
+        File and object are in it; empty where nothing is wrong.
+        """
+        for path in map(_path, fields):
+            for known, found in self.faults.items():
+                if path == known or path.startswith(f"{known}."):
+                    return f"{self.at(known, found.line)}: {found.problem}"
+        return ""
 
     @property
     def every_fault(self) -> tuple[str, ...]:
@@ -198,6 +210,5 @@ class ManifestObject(Subject):
         return tuple(map(self.fault_at, sorted(self.faults, key=lambda field: self.faults[field].line)))
 
 
-def object_name(written: Written) -> str:
-    """`VMClass/hypervisor-class`, as kubectl would say."""
-    return one_line(f"{written.value('kind')}/{written.value('metadata', 'name')}", 200)
+def _path(field: Field[object] | str) -> str:
+    return field if isinstance(field, str) else field.path

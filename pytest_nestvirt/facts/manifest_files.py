@@ -157,7 +157,9 @@ def _objects(document: Document) -> Iterator[Written]:
     if str(document.data.get("kind", "")).endswith("List") and items is not None and isinstance(items.node.value, list):
         for item in items.node.entries.values():
             if not isinstance(item.node.value, dict):
-                raise DocumentError(document.path, item.line, ("items",), f"expected an object; seen {seen(item.node.value)}")
+                raise DocumentError(
+                    document.path, item.line, ("items",), f"expected an object; seen {seen(item.node.value)}"
+                )
             yield Written(document.path, item)
     else:
         yield Written(document.path, document.root)

@@ -95,7 +95,9 @@ class ModuleOption:
         `Unobservable` for words that only newer kernels take.
         """
         if kind is ParameterType.INT:
-            return not self.bare and re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", self.value) is not None
+            return (
+                not self.bare and re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", self.value) is not None
+            )
         if self.value[:1].lower() in {"t", "f", "e", "d"}:
             # `true`, `false`, `enable` and `disable` came in with recent kernels, one pair at a time.
             raise Unobservable(self.file, f"{self}: whether the kernel takes that word depends on its version")
@@ -106,12 +108,25 @@ class ModuleOption:
         """What a boolean parameter, or an integer one used as such, is going to be. `Unobservable` if it is neither."""
         if self.bare:
             return True
+        number = self._number()
+        if number is not None and self._type is ParameterType.INT:
+            return number != 0
         known = _as_bool(self.value)
         if known is not None:
             return known
-        if self.valid_for(ParameterType.INT):
-            return int(re.sub(r"^([+-]?)0(?=[0-7])", r"\g<1>0o", self.value), 0) != 0
+        if number is not None:
+            return number != 0
         raise Unobservable(self.file, f"{self} switches nothing on or off that the kernel would understand")
+
+    @property
+    def _type(self) -> ParameterType | None:
+        return _TYPES.get((self.module, self.name))
+
+    def _number(self) -> int | None:
+        """As the kernel reads an integer: decimal, `0x` hexadecimal, a leading 0 octal; None if it is none."""
+        if not self.valid_for(ParameterType.INT):
+            return None
+        return int(re.sub(r"^([+-]?)0(?=[0-7])", r"\g<1>0o", self.value), 0)
 
 
 def _as_bool(value: str) -> bool | None:
@@ -193,7 +208,9 @@ def options_of(directives: Iterable[Directive]) -> Iterator[ModuleOption]:
     for directive in directives:
         if directive.command == "options":
             for name, value in split_parameters(directive.argument):
-                yield ModuleOption(directive.module, name, value or "", directive.file, directive.line, bare=value is None)
+                yield ModuleOption(
+                    directive.module, name, value or "", directive.file, directive.line, bare=value is None
+                )
 
 
 def options_of_command_line(text: str) -> Iterator[ModuleOption]:

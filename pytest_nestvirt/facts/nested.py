@@ -54,7 +54,9 @@ _SWITCHED_OFF = re.compile(
     r"|VMX \((?:outside|inside) TXT\) disabled by BIOS"  # kernels from 5.6 on
     r"|VMX not enabled \(by BIOS\)"
     r"|SVM disabled \(by BIOS\)"  # svm stays in flags
-    r"|KVM is unsupported when running as an SEV guest",
+    r"|KVM is unsupported when running as an SEV guest"
+    r"|Memory Encryption Features active:.*\b(?:SEV|TDX)\b"  # in such a guest only; hosts say SME, or "SEV supported"
+    r"|Secure Encrypted Virtualization \(SEV\) active",  # the same before 5.8
     re.IGNORECASE,
 )
 _RADIX_SINCE_POWER = 9
@@ -181,6 +183,8 @@ def _s390x(info: CpuInfo) -> NestedCapability:
 
 def _power(info: CpuInfo) -> NestedCapability:
     answers = dict.fromkeys(_power_processor(cpu, info.mmu) for cpu in info.processors)
+    if info.machine.startswith("CHRP IBM,") and Capable.YES in {answer.capable for answer in answers}:
+        answers[_unknown("POWER9 in a partition of PowerVM, which is not known to let KVM nest")] = None
     for worst in (Capable.NO, Capable.UNKNOWN, Capable.YES):
         for answer in answers:
             if answer.capable is worst:

@@ -49,8 +49,8 @@ def unapplied_shadow_vmcs(machine: Machine) -> str:
 def unapplied_mode(guest: Machine) -> str:
     """How the running guest's <cpu> is of another mode than its stored one; empty if it is not.
 
-    libvirt shows host-model in a running domain as the model that it has become (since 3.2), so that difference is none. A
-    transient domain has nothing stored, and nothing to wait for. `Unobservable` where one of the two is not known.
+    libvirt shows host-model in a running domain as the model that it has become (since 3.2), so that difference is none.
+    `Unobservable` where one of the two is not known, as of a domain that has none stored.
     """
     stored = stored_definition(guest)
     if stored is None:

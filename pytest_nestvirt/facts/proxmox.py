@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Protocol
 
@@ -45,10 +46,14 @@ class Proxmox(Subject):
         return MappingProxyType(by_name | {str(config.vmid): config for config in configs})
 
     def _configs(self) -> list[QemuConfig]:
-        sections = list(self._numbered())
-        if not sections:
-            raise Unobservable(CONFIG, "no configuration of a machine was read")
-        return [parse_config(_text(section), number, section.name) for number, section in sections]
+        read = [_parsed(number, section) for number, section in self._numbered()]
+        known = [config for config in read if isinstance(config, QemuConfig)]
+        if not known:
+            raise next(
+                (unread for unread in read if isinstance(unread, Unobservable)),
+                Unobservable(CONFIG, "no configuration of a machine was read"),
+            )
+        return known
 
     def _numbered(self) -> Iterator[tuple[int, Section]]:
         for section in self.reader.under(CONFIG):
@@ -62,10 +67,13 @@ class Proxmox(Subject):
         return parse_showcmd(self.read(source), config.vmid, source)
 
 
-def _text(section: Section) -> str:
+def _parsed(vmid: int, section: Section) -> QemuConfig | Unobservable:
     if section.status is not Status.OK:
-        raise Unobservable(section.name, describe(section))
-    return section.text
+        return Unobservable(section.name, describe(section))
+    try:
+        return parse_config(section.text, vmid, section.name)
+    except Unobservable as unknown:
+        return unknown
 
 
 class ProxmoxNode(Protocol):
@@ -115,8 +123,20 @@ class GuestPve(Subject):
         """All of its configuration."""
         found = self._node.proxmox.vms.get(self.domain)
         if found is None:
-            raise Unobservable(CONFIG, f"not one machine called {self.domain} on {self.reader.host}; `domain:` names it")
+            raise Unobservable(
+                CONFIG, f"not one machine called {self.domain} on {self.reader.host}; `domain:` names it"
+            )
         return found
+
+    @fact
+    def vcpus(self) -> int:
+        """Processors that it is given."""
+        return self.config.vcpus
+
+    @fact
+    def memory_mib(self) -> int:
+        """Memory that it is given, in MiB."""
+        return self.config.memory_mib
 
     @fact
     def cpu_type(self) -> str:
@@ -147,7 +167,9 @@ class GuestPve(Subject):
             extension = None
         offered = {cpu.offers(name) for name in ([extension] if extension else EXTENSIONS)}
         if len(offered) != 1:
-            raise Unobservable(f"{SHOWCMD}{self.config.vmid}", f"{cpu}: of what vendor the node's processors are is unknown")
+            raise Unobservable(
+                f"{SHOWCMD}{self.config.vmid}", f"{cpu}: of what vendor the node's processors are is unknown"
+            )
         return offered.pop()
 
     def _running_cpu(self) -> str:
@@ -156,7 +178,7 @@ class GuestPve(Subject):
             processes = self._node.qemu.processes
         except Unobservable:
             return ""
-        mine = [process for process in processes if process.values("id") == (str(self.config.vmid),)]
+        mine = [process for process in processes if ("-id", str(self.config.vmid)) in pairwise(process.argv)]
         return _cpu_option(mine[0], f"nestvirt/qemu/{mine[0].pid}") if len(mine) == 1 else ""
 
 

@@ -42,6 +42,22 @@ class QemuConfig:
         return self.settings.get("name") or f"VM {self.vmid}"
 
     @property
+    def vcpus(self) -> int:
+        """Processors that it is given: cores times sockets, each one where nothing is written."""
+        return self._number("cores", 1) * self._number("sockets", 1)
+
+    @property
+    def memory_mib(self) -> int:
+        """Memory that it is given, in MiB; 512 where nothing is written (qm.conf(5))."""
+        return self._number("memory", 512)
+
+    def _number(self, key: str, default: int) -> int:
+        value = self.settings.get(key, str(default)).removeprefix("current=")
+        if not re.fullmatch(r"[0-9]{1,12}", value):
+            raise Unobservable(self.source, f"{key} is no number: {value[:40]!r}")
+        return int(value)
+
+    @property
     def cpu(self) -> CpuSetting:
         """The processor that it is given. `Unobservable` where the line is not of that grammar."""
         return parse_cpu(self.settings.get("cpu", ""), self.source)

@@ -40,6 +40,8 @@ class VirtualMachine(ManifestObject):
         MEMORY_MIB, INLINE,
     )  # fmt: skip
 
+    SIZE_FIELDS: ClassVar = (CPU, MEMORY_MIB)
+
     def __init__(self, written: Written, name: str, manifests: ManifestSet) -> None:
         super().__init__(written, name)
         self.manifests = manifests

@@ -39,9 +39,7 @@ CPU_RESERVATION = Field(f"{_LIMITS}.cpuReservation", whole(0, MOST_MHZ))
 CPU_LIMIT = Field(f"{_LIMITS}.cpuLimit", whole(100, MOST_MHZ))
 MEMORY_RESERVATION = Field(f"{_LIMITS}.memoryReservation", size)
 MEMORY_LIMIT = Field(f"{_LIMITS}.memoryLimit", size)
-DISK_TYPE = Field(
-    f"{_DISK}.type", one_of("thin", "thick", "eagerzeroedthick", "ssd", "hdd", "nvme"), default="thin"
-)
+DISK_TYPE = Field(f"{_DISK}.type", one_of("thin", "thick", "eagerzeroedthick", "ssd", "hdd", "nvme"), default="thin")
 DISK_SIZE = Field(f"{_DISK}.size", size, default=40 * 2**30)
 STORAGE_CLASS = Field(f"{_DISK}.storageClass", text)
 
@@ -53,6 +51,8 @@ class VmClass(ManifestObject):
         CPU, MEMORY, FIRMWARE, NESTED, VBS, CPU_HOT_ADD, MEMORY_HOT_ADD, LATENCY, HYPER_THREADING, SECURE_BOOT, TPM, VTD,
         CPU_RESERVATION, CPU_LIMIT, MEMORY_RESERVATION, MEMORY_LIMIT, DISK_TYPE, DISK_SIZE, STORAGE_CLASS,
     )  # fmt: skip
+
+    SIZE_FIELDS: ClassVar = (CPU, MEMORY)
 
     def __init__(self, written: Written, name: str, manifests: ManifestSet) -> None:
         super().__init__(written, name)
@@ -102,7 +102,9 @@ class VmClass(ManifestObject):
         """Who offers the machines that are made from it. `Unobservable` where no machine is, or where that is unknown."""
         found = frozenset(vm.provider for vm in self.virtual_machines)
         if not found:
-            raise Unobservable(self.place, "no VirtualMachine of the manifests is made from it, so its provider is unknown")
+            raise Unobservable(
+                self.place, "no VirtualMachine of the manifests is made from it, so its provider is unknown"
+            )
         return found
 
     @fact

@@ -14,7 +14,9 @@ from types import MappingProxyType
 
 from pytest_nestvirt.facts.core import Unobservable
 
-_LINE = re.compile(rb'\s*(?P<key>[^\s=#"][^\s="]*)\s*=\s*(?:"(?P<quoted>[^"]*)"\s*(?:#.*)?|(?P<bare>[^\s"#][^"#]*?)\s*)')
+_LINE = re.compile(
+    rb'\s*(?P<key>[^\s=#"][^\s="]*)\s*=\s*(?:"(?P<quoted>[^"]*)"\s*(?:#.*)?|(?P<bare>[^\s"#][^"#]*?)\s*)'
+)
 _KEY = re.compile(rb'\s*(?P<key>[^\s=#"][^\s="]*)\s*=')
 _ESCAPE = re.compile(rb"\|([0-9a-fA-F]{2})")
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
@@ -62,13 +64,33 @@ class Vmx:
     @property
     def pci_passthrough(self) -> bool:
         """Whether it is given a PCI device of the host, or a part of a graphics card."""
-        # A list: what cannot be read of one of them matters, whatever the others say.
-        return any([self.enabled(key) for key in self.settings if _PASSED_THROUGH.fullmatch(key)])
+        return any(self.enabled(key) for key in self.settings if _PASSED_THROUGH.fullmatch(key))
 
     @property
     def vbs_enable(self) -> bool:
         """Whether it is made ready for Windows' virtualization-based security."""
-        return any([self.enabled(key) for key in _VBS])
+        return any(self.enabled(key) for key in _VBS)
+
+    @property
+    def memory_mib(self) -> int:
+        """Memory that it is given, in MiB."""
+        return self._number("memsize")
+
+    @property
+    def vcpus(self) -> int:
+        """Processors that it is given; a file that names no number gives one."""
+        return self._number("numvcpus") or 1
+
+    @property
+    def reserved_mib(self) -> int:
+        """Memory in MiB that the host keeps for it: `sched.mem.min`, or all of it where `sched.mem.pin` says so."""
+        return self.memory_mib if self.enabled("sched.mem.pin") else self._number("sched.mem.min")
+
+    def _number(self, key: str) -> int:
+        value = (self.setting(key) or "0").strip()
+        if not re.fullmatch(r"[0-9]{1,12}", value):
+            raise Unobservable(self.source, f"{key} is no number: {value[:40]!r}")
+        return int(value)
 
     def setting(self, key: str) -> str | None:
         """The value of a key, whatever its case; None where there is no such line. `Unobservable` if it is mangled."""
@@ -95,7 +117,7 @@ def parse_vmx(data: bytes, source: str) -> Vmx:
     """
     raw = _settings(data.removeprefix(codecs.BOM_UTF8))
     if not raw:
-        raise Unobservable(source, "holds no line `key = \"value\"`")
+        raise Unobservable(source, 'holds no line `key = "value"`')
     named = raw.get(b".encoding") or b"utf-8"
     try:
         encoding = codecs.lookup(named.decode("ascii", "replace")).name

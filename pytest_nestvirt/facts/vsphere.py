@@ -18,7 +18,11 @@ FILES = "nestvirt/vsphere/"
 
 VERSION = "nestvirt/vsphere/vmware_-v"
 SYSTEM_VERSION = "nestvirt/vsphere/esxcli_system_version_get"
+MEMORY = "nestvirt/vsphere/esxcli_hardware_memory_get"
+MORE = "nestvirt/vsphere/files"
+"""Stands in a snapshot of a host with more machines than were read."""
 HV_SUPPORT = "nestvirt/vsphere/hv_support"
+LIST = "nestvirt/vsphere/getallvms"
 CAPABILITY = "nestvirt/vsphere/host_capability"
 """What the vSphere API says of the host's `capability`; no command of ESXi prints it, so only a record can hold it."""
 
@@ -29,6 +33,8 @@ _NUMBERS = r"(?P<version>[0-9]{1,4}(?:\.[0-9]{1,4}){1,3})"
 _VERSION = re.compile(rf"^\s*VMware ESXi? {_NUMBERS}\b", re.MULTILINE)
 _SYSTEM_VERSION = re.compile(rf"^\s*Product: VMware ESXi?\s*\n(?:.*\n)*?\s*Version: {_NUMBERS}\s*$", re.MULTILINE)
 _HV_SUPPORT = re.compile(r"^[\s|\\=+-]*HV Support\.+\s*(?P<number>[0-9])\s*$", re.MULTILINE)
+_ROW = re.compile(r"^[0-9]+\s+\S.*\[[^\]\n]+\] .*\.vmx\b", re.MULTILINE)
+_MEMORY = re.compile(r"^\s*Physical Memory:\s*(?P<bytes>[0-9]{1,18}) Bytes\s*$", re.MULTILINE)
 _NESTED = re.compile(r"\bnestedHVSupported\b\"?\s*[=:]\s*\"?(?P<value>true|false)\b", re.IGNORECASE)
 
 
@@ -85,6 +91,39 @@ class Vsphere(Subject):
             raise next(file for file in files if isinstance(file, Unobservable))
         count = Counter(file.name for file in known)
         return MappingProxyType({file.name if count[file.name] == 1 else file.source: file for file in known})
+
+    @fact
+    def memory_mib(self) -> int:
+        """Physical memory of the host, in whole MiB."""
+        found = _MEMORY.search(self.read(MEMORY).replace("\r", ""))
+        if found is None:
+            raise Unobservable(MEMORY, "shows no Physical Memory")
+        return int(found["bytes"]) >> 20
+
+    @fact
+    def reserved_mib(self) -> int:
+        """Memory in MiB that is reserved for all registered machines, whether they run or not.
+
+        `Unobservable` where the file of one of them was not read whole: there may be more.
+        """
+        files = [_parsed(section) for section in self._files()]
+        if self.reader.under(MORE):
+            raise Unobservable(MORE, "the host has more machines than were read")
+        self._expect(len(files))
+        for file in files:
+            if isinstance(file, Unobservable):
+                raise file.with_traceback(None)
+        return sum(file.reserved_mib for file in files if isinstance(file, Vmx))
+
+    def _expect(self, count: int) -> None:
+        """Raise `Unobservable` if other machines are registered; a record without the list is taken to have all files."""
+        if not self.reader.under(LIST):
+            if not count:
+                raise Unobservable(FILES, "no .vmx file was read")
+            return
+        registered = len(_ROW.findall(self.read(LIST)))
+        if registered != count:
+            raise Unobservable(LIST, f"{registered} machines are registered, the files of {count} were read")
 
     def machine(self, name: str) -> Vmx:
         """The file of the machine that is shown under a name, or whose file is called so. `Unobservable` if not one is."""
@@ -152,6 +191,16 @@ class GuestVmx(Subject):
     def hardware_version(self) -> int:
         """Version of the virtual hardware."""
         return self.file.hardware_version
+
+    @fact
+    def vcpus(self) -> int:
+        """Processors that it is given."""
+        return self.file.vcpus
+
+    @fact
+    def memory_mib(self) -> int:
+        """Memory that it is given, in MiB."""
+        return self.file.memory_mib
 
     @fact
     def vhv_enable(self) -> bool:

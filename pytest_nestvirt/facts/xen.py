@@ -69,7 +69,7 @@ def _says_hvm(reader: Reader) -> bool:
 
 def _says_pv(reader: Reader) -> bool:
     paravirtual = re.search(
-        r"Hypervisor detected: Xen PV\b|paravirtualized kernel on Xen\s*$", seen_log(reader), re.MULTILINE
+        r"Hypervisor detected: Xen PV\b|paravirtualized kernel on Xen(?: PV)?\s*$", seen_log(reader), re.MULTILINE
     )
     return paravirtual is not None or (
         _lscpu_vendor_is_xen(reader) and seen_lscpu(reader, "Virtualization type") == "para"

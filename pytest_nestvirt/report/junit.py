@@ -25,7 +25,7 @@ from pytest_nestvirt.report.canonical import FILE_NAME as RESULT_FILE
 from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, is_unreachable
 from pytest_nestvirt.report.harmless import block, plain
 from pytest_nestvirt.report.message import evidence_text, render_case
-from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport
+from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, level_label
 from pytest_nestvirt.report.writing import ReportError, write_whole
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
 
@@ -113,7 +113,7 @@ def _suite(host: HostReport, result: ChainResult, run: RunReport) -> junit_xml.T
     if is_unreachable(host) and not any(case.errors for case in test_cases):
         test_cases.append(_stand_in(plain(host.name, 200), Verdict.UNREACHABLE, host.trouble or "could not be reached"))
     return junit_xml.TestSuite(
-        name=f"{plain(host.name, 200)} (L{host.level})",
+        name=f"{plain(host.name, 200)} ({level_label(host.level)})",
         test_cases=test_cases,
         hostname=plain(host.name, 200),
         package=plain(result.chain.name, 500),
@@ -128,7 +128,7 @@ def _has_test_case(case: Case) -> bool:
 
 
 def _test_case(case: Case) -> junit_xml.TestCase:
-    name = f"{case.requirement} on {plain(case.host, 200)} (L{case.level})"
+    name = f"{case.requirement} on {plain(case.host, 200)} ({level_label(case.level)})"
     test_case = junit_xml.TestCase(name, plain(case.source, 200), _seconds(case), stdout=_output(case))
     # junit-xml drops a failure without a message, and what is left reads like a pass.
     message = f"{case.verdict}: {plain(case.reason, 1000) or 'no reason was recorded'}"
@@ -183,7 +183,7 @@ def _properties(
 ) -> Iterator[tuple[str, str]]:
     yield "nestvirt.chain", plain(result.chain.name, 500)
     yield "nestvirt.chain.state", str(result.state)
-    yield "nestvirt.level", f"L{host.level}"
+    yield "nestvirt.level", level_label(host.level)
     yield "nestvirt.identity", plain(host.identity, 500)
     yield "nestvirt.origin", plain(host.origin or host.connection, 100)
     yield "nestvirt.trouble", plain(host.trouble, 1000)

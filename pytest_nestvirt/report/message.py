@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from pytest_nestvirt.report.harmless import block, plain
-from pytest_nestvirt.report.model import Case, Evidence
+from pytest_nestvirt.report.model import Case, Evidence, level_label
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
 WIDTH = 100
@@ -16,7 +16,7 @@ _EVIDENCE_LINES = 7
 
 def headline(case: Case) -> str:
     """`RHEL8-INTEL-CPU-FLAGS: fail on kvm01 (L0)`."""
-    return f"{case.requirement}: {case.verdict} on {plain(case.host, 40)} (L{case.level})"
+    return f"{case.requirement}: {case.verdict} on {plain(case.host, 40)} ({level_label(case.level)})"
 
 
 def render_case(case: Case) -> str:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pytest_nestvirt.catalogue.model import Needs, Stance
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+
+
+def level_label(level: int) -> str:
+    """How reports call a level: `L0`, or `manifest` for what is no machine (below 0)."""
+    return f"L{level}" if level >= 0 else "manifest"
+
 
 NOT_OBSERVABLE = "not observable: "
 """How the reason of a `not-run` begins where no check can exist; what follows says why."""
@@ -19,6 +25,7 @@ class Evidence:
 
     host: str
     level: int
+    """-1 for what stands in a manifest."""
     fact: str
     """`cpu.flags`"""
     value: str

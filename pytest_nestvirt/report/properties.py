@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_nestvirt.report.harmless import plain
-from pytest_nestvirt.report.model import Case
+from pytest_nestvirt.report.model import Case, level_label
 
 
 def user_properties(case: Case, chains: Sequence[str]) -> list[tuple[str, str]]:
@@ -18,7 +18,7 @@ def user_properties(case: Case, chains: Sequence[str]) -> list[tuple[str, str]]:
         ("verdict", str(case.verdict)),
         ("stance", str(case.stance or "")),
         ("source", case.source),
-        ("level", f"L{case.level}"),
+        ("level", level_label(case.level)),
         ("host", case.host),
         *(("chain", chain) for chain in chains),
     ]

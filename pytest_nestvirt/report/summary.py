@@ -9,7 +9,7 @@ from pytest_nestvirt.catalogue.model import Needs, Stance
 from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, verified, was_left_out
 from pytest_nestvirt.report.harmless import plain
 from pytest_nestvirt.report.lines import UNBROKEN, Line, Style, cut, labelled, wrap
-from pytest_nestvirt.report.model import NOT_OBSERVABLE, Case, HostReport, RunReport, StanceReport
+from pytest_nestvirt.report.model import NOT_OBSERVABLE, Case, HostReport, RunReport, StanceReport, level_label
 from pytest_nestvirt.verdict import Obligation, Verdict
 
 WORST_FIRST = (
@@ -43,15 +43,17 @@ def summary_lines(run: RunReport, width: int) -> list[Line]:
 
 def _block(result: ChainResult, width: int) -> Iterator[Line]:
     yield _heading(result, width)
-    for host in result.hosts:
+    for host in result.hosts[:LISTED]:
         yield from labelled(_host_label(host), _host_text(host), width)
+    if result.hosts[LISTED:]:
+        yield from labelled("", f"… and {len(result.hosts) - LISTED} more", width)
     yield from _verdicts(result, width)
     for stance in result.chain.stances:
         yield from _stance(stance, width)
     for note in result.chain.notes:
         yield from labelled("conflict", plain(note, 400), width, lines=2)
     if not result.chain.stances:
-        yield from labelled("support", "no source of this run speaks of this chain", width, ("yellow",))
+        yield from labelled("support", "no source that judged this chain speaks of support", width, ("yellow",))
     for host in result.hosts:
         yield from _trouble(host, result, width)
     yield from _attention(result, width)
@@ -63,27 +65,32 @@ def _block(result: ChainResult, width: int) -> Iterator[Line]:
 def _heading(result: ChainResult, width: int) -> Line:
     """Name and state; the name gives way where both are too long, and doubtful support is said in the same breath."""
     told = f": {result.state}"
-    doubtful = [f"{plain(s.source, 40)}: {s.stance}" for s in result.chain.stances if s.stance is not Stance.SUPPORTED]
+    doubtful = _doubtful_support(result)
     if doubtful and result.state in CONFORMING:
         told += f" ({', '.join(doubtful)})"
     told = cut(told, max(width - 10, len(f": {result.state}")))
     return Line(cut(plain(result.chain.name, 400), width - len(told)) + told, ("bold", _colour(result)))
 
 
+def _doubtful_support(result: ChainResult) -> list[str]:
+    if not result.chain.stances:
+        return ["support not stated"]
+    return [f"{plain(s.source, 40)}: {s.stance}" for s in result.chain.stances if s.stance is not Stance.SUPPORTED]
+
+
 def _colour(result: ChainResult) -> Style:
     """Green is for what its vendors support, too."""
     if result.state is State.DOES_NOT_CONFORM:
         return "red"
-    supported = all(stance.stance is Stance.SUPPORTED for stance in result.chain.stances)
-    return "green" if result.state is State.CONFORMS and supported else "yellow"
+    return "yellow" if result.state is not State.CONFORMS or _doubtful_support(result) else "green"
 
 
 def _host_label(host: HostReport) -> str:
-    return f"L{host.level}"
+    return level_label(host.level)
 
 
 def _host_text(host: HostReport) -> str:
-    live = host.origin in {"", "ssh", "local"}
+    live = host.origin in {"", "ssh", "local"} or host.level < 0
     seen = plain(host.identity, 200) or ("not looked at" if not host.reachable else "no identity could be read")
     return f"{plain(host.name, 60)}: {'' if live else f'[{plain(host.origin, 20)}] '}{seen}"
 
@@ -139,7 +146,8 @@ def _listed(
 ) -> Iterator[Line]:
     shown = cases if len(cases) <= LISTED else cases[: LISTED - 1]
     for place, case in enumerate(shown):
-        yield from labelled(label if place == 0 else "", _one_line(case), width, styles, lines=lines)
+        room = max(lines, 2) if case.level < 0 else lines
+        yield from labelled(label if place == 0 else "", _one_line(case), width, styles, lines=room)
     if len(shown) < len(cases):
         yield from labelled("", f"… and {len(cases) - len(shown)} more", width, styles)
 
@@ -148,7 +156,9 @@ def _one_line(case: Case) -> str:
     """A limitation says what it is, for its reason is often only that it held; all else says what was seen."""
     limitation = case.verdict in {Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED}
     told = case.statement if limitation or not case.reason else case.reason
-    return f"{case.requirement} on {plain(case.host, 60)}: {plain(told, 400)}"
+    # What is said of a manifest begins with file, line and object.
+    where = f" on {plain(case.host, 60)}" if case.level >= 0 or told is case.statement else ""
+    return f"{case.requirement}{where}: {plain(told, 400)}"
 
 
 def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
@@ -164,19 +174,38 @@ def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
 
 
 def _total(run: RunReport, results: Sequence[ChainResult], width: int) -> Iterator[Line]:
-    conforming = sum(result.state in CONFORMING for result in results)
     due = [case for case in run.cases if case.verdict is not Verdict.NOT_APPLICABLE]
     seen = verified(due)
-    styles: tuple[Style, ...] = ("bold",) if results and conforming == len(results) else ("bold", "red")
-    chains = f"{_counted(len(results), 'chain')}, {conforming} of them conforming"
+    all_conform = bool(results) and all(result.state in CONFORMING for result in results)
+    styles: tuple[Style, ...] = ("bold",) if all_conform else ("bold", "red")
     text = (
-        f"{_counted(len(run.hosts), 'machine')}, {chains}; requirements: {seen} verified, {len(due) - seen} not; "
+        f"{'; '.join(_parts(run, results))}; requirements: {seen} verified, {len(due) - seen} not; "
         f"catalogue{UNBROKEN}{plain(run.catalogue_digest.removeprefix('sha256:'), 80)[:12] or 'unknown'}"
     )
     yield from (Line(line, styles) for line in wrap(text, width, 4))
     if not run.complete:
         why = plain(run.incomplete_because, 300) or "a part of the catalogue was left out"
         yield from (Line(line, ("bold", "red")) for line in wrap(f"this run is incomplete: {why}", width, 4))
+
+
+def _parts(run: RunReport, results: Sequence[ChainResult]) -> Iterator[str]:
+    """Machines and chains, files of manifests and objects: whatever the run has of them."""
+    chains = [result for result in results if not _is_manifest(result)]
+    manifests = [result for result in results if _is_manifest(result)]
+    machines = sum(host.level >= 0 for host in run.hosts)
+    if chains or not manifests:
+        yield f"{_counted(machines, 'machine')}, {_counted(len(chains), 'chain')}, {_conforming(chains)}"
+    if manifests:
+        objects = _counted(len(run.hosts) - machines, "object")
+        yield f"{objects}, {_counted(len(manifests), 'manifest')}, {_conforming(manifests)}"
+
+
+def _is_manifest(result: ChainResult) -> bool:
+    return any(host.level < 0 for host in result.hosts)
+
+
+def _conforming(results: Sequence[ChainResult]) -> str:
+    return f"{sum(result.state in CONFORMING for result in results)} of them conforming"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -56,7 +56,9 @@ def levels_used(metafunc: pytest.Metafunc) -> list[str]:
     """Which of l0, l1, l2 and manifest a test asks for, outermost first. Raises `pytest.UsageError` for a mixture."""
     names = [name for name in LEVELS if name in metafunc.fixturenames]
     if "manifest" in names[1:]:
-        raise pytest.UsageError(f"{location(metafunc.function)}: a manifest is no level of a chain: drop {names[0]} or manifest")
+        raise pytest.UsageError(
+            f"{location(metafunc.function)}: a manifest is no level of a chain: drop {names[0]} or manifest"
+        )
     return names
 
 

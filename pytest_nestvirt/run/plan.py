@@ -1,7 +1,6 @@
-"""What a run is going to verify: every requirement of the chosen suites against every machine of its level, and against
-the objects of manifests.
+"""What a run is going to verify: every requirement of the chosen suites against every machine of its level.
 
-The plan is a pure function of catalogue and machines, so the controller and all workers of a distributed run make the
+An object of a manifest stands where a machine does; its level is `manifest`. The plan is a pure function of catalogue and machines, so the controller and all workers of a distributed run make the
 same one, and what was planned but never ran can be told from what was never due.
 """
 
@@ -142,9 +141,7 @@ class Plan:
         undecided = suite_undecided or (applies.because if applies.state is State.UNDECIDED else "")
         return Planned(suite, requirement, machine, *self._fate(requirement, machine, undecided))
 
-    def _fate(
-        self, requirement: Requirement, machine: Machine | ManifestObject, undecided: str
-    ) -> tuple[Fate, str]:
+    def _fate(self, requirement: Requirement, machine: Machine | ManifestObject, undecided: str) -> tuple[Fate, str]:
         if requirement.not_observable:
             return Fate.NOT_OBSERVABLE, f"not observable: {requirement.not_observable}"
         if machine.name in self.unreachable:

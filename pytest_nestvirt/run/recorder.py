@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 
 import pytest
 
@@ -36,10 +38,11 @@ def case_without_running(planned: Planned) -> Case | None:
 class Recorder:
     """Watches one check and makes its case."""
 
-    def __init__(self, planned: Planned) -> None:
+    def __init__(self, planned: Planned, nodeid: str = "") -> None:
         self.planned = planned
-        self.finding = Finding.HELD
-        self.reason = ""
+        self.nodeid = nodeid
+        self.finding = Finding.CRASHED
+        self.reason = "the check did not run to its end"
         self.seen: list[Observation] = []
         self.seconds = 0.0
 
@@ -48,8 +51,11 @@ class Recorder:
         """Turn how the check ends into a finding. What is not an answer to its question is raised on: a crash."""
         begun = time.perf_counter()
         try:
-            with observing() as self.seen:
+            with observing() as self.seen, warnings.catch_warnings():
+                # A check that returns its answer where it should assert it would hold whatever the answer is.
+                warnings.simplefilter("error", pytest.PytestReturnNotNoneWarning)
                 yield
+            self._held()
         except Unobservable as unknown:
             self._found(Finding.UNOBSERVABLE, str(unknown))
         except Blocked as consequence:
@@ -66,19 +72,27 @@ class Recorder:
         finally:
             self.seconds = time.perf_counter() - begun
 
+    def _held(self) -> None:
+        """A check that looked at nothing has verified nothing, whatever it does not assert."""
+        if self.seen:
+            self._found(Finding.HELD, "")
+        else:
+            self._found(Finding.CRASHED, "the check read no fact of any machine, so that it holds proves nothing")
+
     def _found(self, finding: Finding, reason: str) -> None:
         self.finding = finding
         self.reason = plain(reason, REASON_LIMIT)
 
-    @property
+    @cached_property
     def case(self) -> Case:
-        """The result, with its evidence."""
+        """The result, with its evidence. Read it when the check is over: it is made once."""
         requirement = self.planned.requirement
         verdict = judge(self.finding, requirement.kind, requirement.obligation)
         return replace(
             self.planned.case(verdict, self.reason),
             evidence=tuple(map(_evidence, self.seen)),
             seconds=self.seconds,
+            nodeid=self.nodeid,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 
@@ -14,9 +14,9 @@ from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.render import render
 from pytest_nestvirt.report.harmless import plain
 from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
+from pytest_nestvirt.run.manifest_reports import manifest_reports
 from pytest_nestvirt.run.subject import Subject
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
@@ -37,9 +37,9 @@ def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Seq
         incomplete_because="; ".join(partial),
         tool=_tools(),
         catalogue_digest=subject.catalogue.digest,
-        inventory_digest=subject.inventory.digest,
+        inventory_digest=subject.digest,
         inventory_files=tuple(path.name for path in subject.inventory.files),
-        hosts=tuple(_host(machine, subject) for machine in subject.machines.values()) if subject.looked else (),
+        hosts=(*_hosts(subject), *manifest_reports(subject.manifest_files)) if subject.looked else (),
         chains=tuple(_chain(name, hosts, cases, subject) for name, hosts in subject.chains.items()),
         cases=cases,
     )
@@ -62,7 +62,9 @@ def _tools() -> dict[str, str]:
 def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Subject) -> ChainReport:
     own = [case for case in cases if case.host in hosts]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
-    stances = tuple(_stance(suite, hosts, own) for suite in subject.suites if suite.source.id in judged)
+    stances = tuple(
+        _stance(suite, hosts, own) for suite in subject.suites if suite.source.id in judged and suite.speaks_of_support
+    )
     return ChainReport(name, hosts, stances, notes(conflicts(own)))
 
 
@@ -73,6 +75,10 @@ def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case]) -> Stance
         line = f"undecided: the chain has no {missing[0].upper()}, and the source supports whole chains only"
         return StanceReport(suite.source.id, Stance.NOT_STATED, (line,))
     return StanceReport(suite.source.id, stance, decided_by)
+
+
+def _hosts(subject: Subject) -> Iterator[HostReport]:
+    return (_host(machine, subject) for machine in subject.machines.values())
 
 
 def _host(machine: Machine, subject: Subject) -> HostReport:
@@ -109,7 +115,7 @@ def _known(read: Callable[[Machine], str], machine: Machine) -> str:
 
 
 def _system(machine: Machine) -> str:
-    return f"{machine.os.id} {render(machine.os.version)}".strip()
+    return f"{machine.os.id} {machine.os.version_id}".strip()
 
 
 def _architecture(machine: Machine) -> str:

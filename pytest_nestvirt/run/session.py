@@ -15,6 +15,7 @@ from pytest_nestvirt.report.canonical import ReportError, write_json
 from pytest_nestvirt.report.junit import write_junit
 from pytest_nestvirt.report.model import Case, RunReport
 from pytest_nestvirt.report.properties import user_properties
+from pytest_nestvirt.report.summary import WORST_FIRST
 from pytest_nestvirt.run import binding, wire_case
 from pytest_nestvirt.run.plan import Planned
 from pytest_nestvirt.run.recorder import Recorder, case_without_running, tell_pytest
@@ -22,12 +23,15 @@ from pytest_nestvirt.run.results import conclude, verified_nothing
 from pytest_nestvirt.run.subject import Subject
 from pytest_nestvirt.run.telling import status, write_summary
 from pytest_nestvirt.transport.base import TransportError
-from pytest_nestvirt.verdict import Verdict
+from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
 
 if TYPE_CHECKING:
     from pytest_nestvirt.run.testinfra_host import NestvirtHost
 
 CASE = pytest.StashKey[Case]()
+_WORST_FIRST = (*WORST_FIRST, Verdict.NOT_APPLICABLE)
+ATTACHED = "nestvirt_case"
+"""Attribute of a test report that holds the case."""
 WORKER_INPUT = "nestvirt"
 """Key under which the controller hands the snapshots to an xdist worker."""
 
@@ -116,9 +120,9 @@ class NestvirtRun:
             return (yield)
         case = case_without_running(planned)
         if case is not None:
-            self._record(pyfuncitem, case)
+            self._record(pyfuncitem, replace(case, nodeid=pyfuncitem.nodeid))
             tell_pytest(case)
-        recorder = Recorder(planned)
+        recorder = Recorder(planned, pyfuncitem.nodeid)
         try:
             with recorder.watching():
                 yield
@@ -132,7 +136,6 @@ class NestvirtRun:
         return None if mark is None else self.subject.plan.entries[mark.args[0], mark.args[1]]
 
     def _record(self, item: pytest.Item, case: Case) -> None:
-        case = replace(case, nodeid=item.nodeid)
         item.stash[CASE] = case
         item.user_properties.extend(user_properties(case, self.subject.chains_of(case.host)))
 
@@ -144,7 +147,8 @@ class NestvirtRun:
         crashed = call.excinfo.value if call.excinfo is not None and call.when == "setup" else None
         planned = self._planned(item) if crashed is not None else None
         if planned is not None and not isinstance(crashed, pytest.skip.Exception):
-            self._record(item, planned.case(Verdict.ERROR, f"the check could not start: {crashed!r}"))
+            case = planned.case(Verdict.ERROR, f"the check could not start: {crashed!r}")
+            self._record(item, replace(case, nodeid=item.nodeid))
         report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, (TransportError, Unobservable)):
             report.longrepr = str(call.excinfo.value)
@@ -153,24 +157,46 @@ class NestvirtRun:
             path, line, _ = item.reportinfo()
             report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
         if case is not None and (call.when == "call" or crashed is not None):
-            vars(report)["nestvirt_case"] = wire_case.encode(case)
+            vars(report)[ATTACHED] = case
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(
+        self, report: pytest.TestReport
+    ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        """Make plain data of the case in a report that leaves this process."""
+        data = yield
+        case = vars(report).get(ATTACHED)
+        return data if data is None or case is None else {**data, ATTACHED: wire_case.encode(case)}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(self) -> Generator[None, pytest.TestReport | None, pytest.TestReport | None]:
+        """Make a case again of the plain data in a report that a worker sent."""
+        report = yield
+        encoded = None if report is None else vars(report).get(ATTACHED)
+        if encoded is not None:
+            vars(report)[ATTACHED] = wire_case.decode(encoded)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep every case, wherever it ran."""
-        encoded = vars(report).get("nestvirt_case")
-        if encoded is not None:
-            case = wire_case.decode(encoded)
-            self.cases[case.requirement, case.host] = case
+        case: Case | None = vars(report).get(ATTACHED)
+        if case is not None:
+            self._keep(case)
         elif report.when == "call":
             self.foreign_items += 1
+
+    def _keep(self, case: Case) -> None:
+        """Of several results of one requirement on one machine (two checks of it, parameters, reruns) the worst counts."""
+        key = case.requirement, case.host
+        self.cases[key] = min(self.cases.get(key, case), case, key=lambda each: _WORST_FIRST.index(each.verdict))
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Letters and words of the verdicts that pytest has none for."""
-        encoded = vars(report).get("nestvirt_case")
-        return None if encoded is None else status(wire_case.decode(encoded), report.outcome)
+        case: Case | None = vars(report).get(ATTACHED)
+        return None if case is None else status(case, report.outcome)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Remember that somebody chose a part of the catalogue only."""
@@ -189,8 +215,14 @@ class NestvirtRun:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             self.partial.append("the run was interrupted")
         self._finish()
-        if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED} and self._empty():
+        good = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+        if good and (self._empty() or self._has_failures()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _has_failures(self) -> bool:
+        """Whether a verdict demands failure, also where something made pytest call it otherwise (`xfail`, reruns)."""
+        outcomes = (pytest_outcome(case.verdict, case.obligation) for case in self.cases.values())
+        return PytestOutcome.FAILED in outcomes
 
     def _empty(self) -> bool:
         collect_only: bool = self.config.getoption("collectonly")

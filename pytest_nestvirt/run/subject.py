@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,13 +35,26 @@ def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
     try:
         inventory = _inventory(hosts, manifest_paths(config))
         is_named = hosts is not None or bool(inventory.manifests)
-        if is_named and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
-            config.args[:] = [str(embedded_suites())]
+        if is_named:
+            _name_suites(config)
         catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
         manifests = load_manifests(inventory.manifests, _surroundings(inventory))
         return Subject(inventory, catalogue, _profiles(config, catalogue), manifests)
     except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _name_suites(config: pytest.Config) -> None:
+    """Lead to the embedded suites where the command line names no tests at all.
+
+    `testpaths` of somebody's project says where that project's tests are: it would be a run that judges nothing, and passes.
+    """
+    if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+        config.args[:] = [str(embedded_suites())]
+    elif config.args_source is pytest.Config.ArgsSource.TESTPATHS and not suite_folders(
+        argument_paths(config), below=2
+    ):
+        config.args.append(str(embedded_suites()))
 
 
 def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
@@ -52,10 +66,8 @@ def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
 def _inventory(hosts: str | None, manifests: Sequence[Path]) -> Inventory:
     """What the options name; this machine where they name nothing, and no machine where they name manifests alone."""
     files = split_hosts_option(hosts) if hosts is not None else None
-    if files:
-        inventory = load_inventory(files)
-    else:
-        inventory = Inventory(()) if manifests else local_inventory()
+    without_files = Inventory(()) if manifests else local_inventory()
+    inventory = load_inventory(files) if files else without_files
     return replace(inventory, manifests=(*inventory.manifests, *manifests))
 
 
@@ -121,12 +133,20 @@ class Subject:
     @property
     def headline(self) -> str:
         """What is about to be verified, for pytest's header."""
-        files = ", ".join(path.name for path in self.inventory.files) or ("this machine" if self.inventory.hosts else "")
+        files = ", ".join(path.name for path in self.inventory.files) or (
+            "this machine" if self.inventory.hosts else ""
+        )
         sources = ", ".join(suite.source.id for suite in self.suites) or "none"
         machines, chains = len(self.inventory.hosts), len(self.inventory.chains())
         told = [f"{files}: {machines} machines in {chains} chains"] if files else []
         told += [f"{file.path.name}: {len(file.objects)} objects" for file in self.manifest_files]
         return f"{', '.join(told)}; sources: {sources}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what inventory and manifests say."""
+        both = f"{self.inventory.digest} {self.manifests.digest}"
+        return hashlib.sha256(both.encode()).hexdigest() if self.manifests else self.inventory.digest
 
     @cached_property
     def manifest_files(self) -> tuple[ManifestFile, ...]:
@@ -217,6 +237,14 @@ class Subject:
         }
         return {" > ".join(line): line for line in lines} | files
 
+    @cached_property
+    def _chains_by_host(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, line in self.chains.items():
+            for host in line:
+                found.setdefault(host, []).append(name)
+        return found
+
     def chains_of(self, host: str) -> list[str]:
         """Names of the chains that a host is part of."""
-        return [name for name, line in self.chains.items() if host in line]
+        return self._chains_by_host.get(host, [])

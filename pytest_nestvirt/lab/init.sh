@@ -1,0 +1,87 @@
+#!/bin/sh
+# shellcheck shell=sh
+# The first process of every lab machine. What is special about this one stands in /run/lab, which was appended to the
+# archive that the kernel started from: `level` (settings), `hostkey`, `root/` (files laid over the system) and, for a
+# machine that has a guest, `guest.sh` and `guest.cpio`.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+
+# say WORDS: a mark on the console, by which whoever waits for this machine knows how far it is.
+say() {
+  read -r up rest </proc/uptime
+  echo "nestvirt-lab $level $* up=$up" >/dev/console
+}
+
+# load MODULES: those that this kernel has as modules; the rest is built in or has no device here.
+load() {
+  for module in "$@"; do modprobe -q "$module"; done
+}
+
+mount_kernel() {
+  /bin/busybox mount -t proc proc /proc
+  /bin/busybox --install -s 2>/dev/null
+  mount -t sysfs sysfs /sys
+  mount -t devtmpfs devtmpfs /dev
+}
+
+# The disk holds programs only and is never written: changes go to memory.
+enter_disk() {
+  load ext4 overlay
+  mkdir -p /disk /changes /new
+  mount -t ext4 -o ro,noatime "$disk" /disk || { say no-disk; exec sh; }
+  mount -t tmpfs tmpfs /changes
+  mkdir -p /changes/upper /changes/work
+  mount -t overlay -o lowerdir=/disk,upperdir=/changes/upper,workdir=/changes/work overlay /new
+  mkdir -p /new/proc /new/sys /new/dev /new/run /new/tmp /new/root
+  cp -a /run/lab /new/run/
+  cp -a /init /new/run/lab/init
+  umount /proc /sys
+  umount -l /dev
+  exec switch_root /new /run/lab/init second
+}
+
+network() {
+  ip link set lo up
+  ip link set eth0 up
+  ip addr add 10.0.2.15/24 dev eth0
+  ip route add default via 10.0.2.2
+}
+
+serve() {
+  mkdir -p /dev/pts /root /var/run /var/log
+  mount -t devpts devpts /dev/pts
+  chmod 700 /root /root/.ssh
+  chmod 600 /root/.ssh/authorized_keys
+  chmod 755 /
+  dropbear -E -s -p 22 -r /run/lab/hostkey 2>/dev/null
+  say ssh
+}
+
+# The guest's console is part of this machine's, so that one file on the outermost host tells of all levels.
+run_guest() {
+  # shellcheck disable=SC2154 # guest_archives is one of the settings
+  for archive in $guest_archives /run/lab/guest.cpio; do cat "$archive"; done >/run/guest-initrd
+  say guest-start
+  sh /run/lab/guest.sh >/dev/console 2>&1 </dev/null
+  say guest-end "$?"
+}
+
+mount_kernel
+# shellcheck disable=SC1091 # written when the lab is made
+. /run/lab/level
+# shellcheck disable=SC2154,SC2086 # modules is one of the settings, a list of words
+if [ "$1" != second ]; then
+  say booted
+  load $modules
+  # shellcheck disable=SC2154 # disk is one of the settings
+  if [ -n "$disk" ]; then enter_disk; fi
+fi
+cp -a /run/lab/root/. /
+hostname "$level"
+network
+[ -x /usr/bin/kmod ] && depmod
+# shellcheck disable=SC2154 # kvm is one of the settings
+if [ -n "$kvm" ]; then modprobe "$kvm"; say kvm "$?"; fi
+serve
+if [ -e /run/lab/guest.sh ]; then run_guest & fi
+while :; do sleep 3600 & wait $!; done

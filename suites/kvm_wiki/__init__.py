@@ -1,0 +1,1 @@
+"""The KVM project's wiki."""

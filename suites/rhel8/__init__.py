@@ -1,0 +1,1 @@
+"""Red Hat Enterprise Linux 8, chapter 18."""

@@ -1,0 +1,1 @@
+"""The stoney cloud's page on nested virtualization."""

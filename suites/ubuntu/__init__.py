@@ -1,0 +1,1 @@
+"""Ubuntu's page on nested virtualization."""

@@ -1,0 +1,1 @@
+"""VirtRigaud's nested virtualization support."""

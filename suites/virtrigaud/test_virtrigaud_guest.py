@@ -1,0 +1,101 @@
+"""VirtRigaud: what the page says of the guest hypervisor as its host defines it."""
+
+from __future__ import annotations
+
+from pytest_nestvirt import Machine, Unobservable, requirement
+from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS
+from pytest_nestvirt.facts.tell import tell
+
+NESTING_FLAGS = {*EXTENSIONS, "nested-virt"}
+
+
+@requirement("VR-VSPHERE-HW9")
+def test_virtual_hardware_offers_nesting(l1: Machine) -> None:
+    assert l1.vmx.hardware_version >= 9, f"{l1.name} has hardware version {l1.vmx.hardware_version}"
+
+
+@requirement("VR-VSPHERE-HW14")
+def test_virtual_hardware_is_recent(l1: Machine) -> None:
+    assert l1.vmx.hardware_version >= 14, f"{l1.name} has hardware version {l1.vmx.hardware_version}"
+
+
+@requirement("VR-VSPHERE-VHV-ENABLE")
+def test_vhv_is_enabled(l1: Machine) -> None:
+    assert l1.vmx.vhv_enable, f"vhv.enable is not TRUE for {l1.name}"
+
+
+@requirement("VR-VSPHERE-VHV-NPT")
+def test_nested_page_tables_are_allowed(l1: Machine) -> None:
+    assert l1.vmx.vhv_nested_page_tables, f"vhv.allowNestedPageTables is not TRUE for {l1.name}"
+
+
+@requirement("VR-VSPHERE-VTD-CONSIDER")
+def test_virtual_iommu_is_enabled(l1: Machine) -> None:
+    assert l1.vmx.vvtd_enable, f"vvtd.enable is not TRUE for {l1.name}"
+
+
+@requirement("VR-LIM-VSPHERE-ADV")
+def test_nesting_excludes_other_features(l1: Machine) -> None:
+    if not l1.vmx.vhv_enable:
+        raise Unobservable("vmx.vhv_enable", f"{l1.name} has no nesting that anything could be held against")
+    found = [
+        name
+        for name, there in (("PCI passthrough", l1.vmx.pci_passthrough), ("hot-add of processors", l1.vmx.cpu_hot_add))
+        if there
+    ]
+    assert not found, f"{l1.name} has vhv.enable and {' and '.join(found)}"
+
+
+@requirement("VR-LIBVIRT-QEMUKVM")
+def test_guest_is_run_by_kvm(l1: Machine) -> None:
+    assert l1.domain.accel == "kvm", f"{l1.name} is run by {l1.domain.accel}"
+
+
+@requirement("VR-LIBVIRT-PASS-VMXSVM")
+def test_extension_of_the_host_is_passed_on(l0: Machine, l1: Machine) -> None:
+    extension, xml = EXTENSION[l0.cpu.vendor], l1.domain.xml
+    seen = f"<cpu> of {l1.name} has mode {xml.cpu_mode}"
+    assert not xml.declines(extension), f"{seen} and takes {extension} away"
+    if xml.cpu_mode in {"host-passthrough", "maximum"} or xml.demands(extension):
+        return
+    try:
+        shown = extension in l1.cpu.flags
+    except Unobservable:
+        if xml.cpu_mode == "host-model":
+            raise
+        shown = False
+    assert shown, f"{seen} without {extension}, and {l1.name} does not show it"
+
+
+@requirement("VR-LIBVIRT-Q35")
+def test_machine_type_is_q35(l1: Machine) -> None:
+    assert "q35" in l1.domain.machine_type, f"{l1.name} is of machine type {l1.domain.machine_type}"
+
+
+@requirement("VR-LIBVIRT-AUTO-XML")
+def test_domain_can_start_on_a_processor_that_exists(l1: Machine) -> None:
+    assert not l1.domain.xml.impossible_vmx_and_svm, (
+        f"<cpu> of {l1.name} requires vmx and svm, as the document's sample does: a defect of the document, for no processor "
+        "has both and libvirt refuses to start the domain"
+    )
+
+
+@requirement("VR-LIM-LIBVIRT-X86")
+def test_nesting_does_not_work_on_other_architectures(l1: Machine) -> None:
+    assert not l1.kvm.usable, f"KVM works in {l1.name}"
+
+
+@requirement("VR-PVE-CPUTYPE")
+def test_processor_type_is_fit_for_nesting(l1: Machine) -> None:
+    kind, added = l1.pve.cpu_type, {flag for flag, there in l1.pve.cpu_flags.items() if there}
+    if kind.startswith("custom-"):
+        raise Unobservable("pve.cpu_type", f"what {kind} is stands in a file of the node that was not read")
+    fit = kind in {"host", "max"} or bool(added & NESTING_FLAGS)
+    assert fit, f"the processor type of {l1.name} is {kind}, without a flag for nesting"
+
+
+@requirement("VR-PVE-VMCPU-NESTED")
+def test_processor_is_configured_for_nesting(l1: Machine) -> None:
+    assert l1.pve.offers_virtualization, (
+        f"{l1.name} gets the processor {tell(l1, 'pve.showcmd_cpu')}, without vmx and svm"
+    )

@@ -1,0 +1,77 @@
+"""Every check of VirtRigaud's manifests passes where it should, fails where it should, and says when it can't tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from manifest_trios import ManifestTrio, manifest_trios
+from suite_checks import CASES, catalogue_of, checks_of, read_only, verdict_of
+
+from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.model import Requirement
+from pytest_nestvirt.facts.manifest import ManifestObject
+from pytest_nestvirt.facts.manifest_files import load_manifests
+from pytest_nestvirt.verdict import Verdict
+
+CATALOGUE = catalogue_of("virtrigaud")
+TRIOS = {trio.requirement: trio for trio in manifest_trios()}
+ABOUT_MANIFESTS = sorted(i for i in read_only(CATALOGUE) if "manifest" in CATALOGUE.requirement(i).levels)
+EVERY = [
+    pytest.param(trio, index, id=f"{trio.requirement}-{CASES[index]}")
+    for trio in TRIOS.values()
+    for index in range(3)
+    if index < 2 or trio.unobservable is not None
+]
+LOCATED = re.compile(r"set\.yaml:\d+: (VMClass|VMclass|VMImage|VirtualMachine) \S+: [A-Za-z.]+")
+
+
+@pytest.fixture
+def find(tmp_path: Path) -> Callable[[str, str], ManifestObject]:
+    """An object of a manifest that is given as text, by its name."""
+
+    def find(text: str, name: str) -> ManifestObject:
+        file = tmp_path / "set.yaml"
+        file.write_text(text)
+        return {item.name: item for item in load_manifests([file]).objects}[name]
+
+    return find
+
+
+def test_every_statement_about_manifests_has_a_trio() -> None:
+    """A statement that can be looked at, and has no conforming and no violating manifest, is not tested."""
+    assert sorted(TRIOS) == ABOUT_MANIFESTS
+
+
+def judge(requirement: Requirement, item: ManifestObject) -> tuple[Verdict, str]:
+    """What the check comes to on an object."""
+    return verdict_of(checks_of("virtrigaud", of_manifests=True)[requirement.id], requirement, {"manifest": item})
+
+
+@pytest.mark.parametrize("trio,index", EVERY)
+def test_check_tells_them_apart(trio: ManifestTrio, index: int, find: Callable[[str, str], ManifestObject]) -> None:
+    """The check gives the verdict that is expected; a violation names file, line, object and field."""
+    text = (trio.conforming, trio.violating, trio.unobservable)[index]
+    assert text is not None
+    requirement = CATALOGUE.requirement(trio.requirement)
+    name = "VirtualMachine/l1" if CASES[index] == "unobservable" and "SIZE" in trio.requirement else trio.item
+    item = find(text, trio.violator if index == 1 and trio.violator else name)
+    allowed = {State.YES} if index < 2 else {State.YES, State.UNDECIDED}
+    applies = requirement_applies(requirement, item)
+    assert applies.state in allowed, applies
+    assert suite_applies(CATALOGUE.suites[0], item).state is State.YES
+    verdict, reason = judge(requirement, item)
+    assert verdict is trio.verdicts[index], reason
+    assert "\n" not in reason
+    if CASES[index] == "violating":
+        assert LOCATED.match(reason), reason
+
+
+def test_no_statement_about_machines_is_asked_of_an_object(find: Callable[[str, str], ManifestObject]) -> None:
+    """An object has no kernel: what is about machines does not apply to it."""
+    item = find(TRIOS["VR-MAN-KINDS"].conforming, "VMClass/big")
+    for requirement in CATALOGUE:
+        if "manifest" not in requirement.levels:
+            assert requirement_applies(requirement, item).state is State.NO, requirement.id
