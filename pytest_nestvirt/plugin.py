@@ -44,6 +44,19 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help="leave result.json and a junit.xml per chain in this directory",
     )
     group.addoption(
+        "--nestvirt-measure",
+        action="store_true",
+        help="measure what claims about performance speak of: a CPU and memory load of about a second on L0, L1 and L2 "
+        "by turns; nothing is measured without it",
+    )
+    group.addoption(
+        "--nestvirt-measure-rounds",
+        metavar="N",
+        type=int,
+        default=5,
+        help="how many turns each machine is measured (default: 5, 3 or more)",
+    )
+    group.addoption(
         "--nestvirt-show-na",
         action="store_true",
         help="make a skipped test item of every requirement that does not apply",
@@ -89,7 +102,7 @@ def _run(config: pytest.Config) -> NestvirtRun | None:
             raise pytest.UsageError("--nestvirt-manifest needs an inventory in --hosts, or no --hosts at all")
         return None
     if value is None and not manifests and not any(map(_leads_to_suite, _paths(config))):
-        if config.getoption("nestvirt_report") or config.getoption("nestvirt_profile"):
+        if any(map(config.getoption, ("nestvirt_report", "nestvirt_profile", "nestvirt_measure"))):
             raise pytest.UsageError("--nestvirt-... options need an inventory: add --hosts=inventory.yml")
         return None
     if sys.flags.optimize:

@@ -116,7 +116,7 @@ def test_every_undecided_verdict_says_not_stated_where_a_stance_is_declared(tmp_
             ":12: requirements[0].stance: what does not apply says nothing about support",
             id="stance-of-nothing",
         ),
-        pytest.param("    needs: courage\n", ":12: requirements[0].needs: expected read-only, l2, reload", id="needs"),
+        pytest.param("    needs: courage\n", ":12: requirements[0].needs: expected read-only, measure, l2", id="needs"),
         pytest.param(
             "    needs: reload\n    not_observable: nobody can tell\n",
             ":5: requirements[0]: `not_observable` and `needs` exclude each other",

@@ -41,7 +41,10 @@ EXPECTED_ADDRESS = "expected host, host:port or user@host (IPv6 in brackets: [20
         ("hosts: [a]\n", "1.yml:1: hosts: expected a mapping of host names; seen a list"),
         ("hosts: {a: }\nhost: {}\n", "1.yml:2: host: unknown key; did you mean 'hosts'?"),
         ("hosts: {a: }\nx: []\n", "1.yml:2: x: unknown key; expected one of: defaults, hosts, manifests"),
-        ("hosts: {a: }\nmanifests: []\n", "1.yml:2: manifests: expected a path, or a list of paths; seen an empty list"),
+        (
+            "hosts: {a: }\nmanifests: []\n",
+            "1.yml:2: manifests: expected a path, or a list of paths; seen an empty list",
+        ),
         (
             "hosts: {a: }\ndefaults: root\n",
             "1.yml:2: defaults: expected a mapping of keys that all hosts of this file share; seen 'root'",

@@ -16,6 +16,7 @@ from pytest_nestvirt.inventory.model import Become, Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 from pytest_nestvirt.transport.ssh import SshTransport
+from pytest_nestvirt.transport.streams import Exchange
 from pytest_nestvirt.transport.sudo import SudoGate
 
 PASSWORD = "c0rrect-h0rse"
@@ -184,6 +185,20 @@ def test_root_needs_no_sudo() -> None:
     """Hosts without sudo, where root logs in, are looked at all the same; `become: never` is met."""
     host = Host("here", 0, None, Connection.LOCAL, become=Become.NEVER)
     assert LocalTransport(host).run("id -u", become=True).stdout == b"0\n"
+
+
+def test_input_is_held_back_until_the_command_has_started() -> None:
+    """Nothing can be sent, and nothing is closed, before sudo has asked or the command has announced itself."""
+    gate = SudoGate("kvm01", b"secret")
+    exchange = Exchange(b"input", gate=gate)
+    nonce = gate.wrap("true").split("[nestvirt ")[1].split()[0]
+    assert (bytes(exchange.outgoing), exchange.all_sent) == (b"", False)
+    exchange.heard_stderr(f"[nestvirt {nonce} password]".encode())
+    assert bytes(exchange.outgoing) == b"secret\n"
+    exchange.sent(7)
+    assert (bytes(exchange.outgoing), exchange.all_sent) == (b"", False)
+    exchange.heard_stderr(f"[nestvirt {nonce} started]".encode())
+    assert bytes(exchange.outgoing) == b"input"
 
 
 def test_the_gate_finds_prompt_and_mark_in_pieces() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -9,10 +10,13 @@ from collections.abc import Callable, Iterator
 
 import paramiko
 import pytest
+from paramiko.buffered_pipe import BufferedPipe
 from sshd import Sshd, free_port, public
 
 from pytest_nestvirt.inventory.model import Deadlines, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, TransportError
+from pytest_nestvirt.transport.dial import dial
+from pytest_nestvirt.transport.session import _Wakeup
 from pytest_nestvirt.transport.ssh import SshTransport
 
 SHORT = Deadlines(connect=0.5, authenticate=0.5, command=1.0)
@@ -92,8 +96,10 @@ def test_a_host_that_accepts_and_hangs(sshd: Sshd, listener: socket.socket) -> N
         (b"SSH-1.5-old\r\n", "no SSH session came about"),
     ],
 )
-def test_something_else_than_ssh_on_the_port(sshd: Sshd, listener: socket.socket, banner: bytes, words: str) -> None:
-    """One line, whatever it says."""
+def test_something_else_than_ssh_on_the_port(
+    sshd: Sshd, listener: socket.socket, caplog: pytest.LogCaptureFixture, banner: bytes, words: str
+) -> None:
+    """One line, whatever it says; paramiko's tracebacks go nowhere."""
 
     def serve() -> None:
         connection, _ = listener.accept()
@@ -109,6 +115,17 @@ def test_something_else_than_ssh_on_the_port(sshd: Sshd, listener: socket.socket
     thread.join()
     assert caught.value.stage == "connect"
     assert words in caught.value.what
+    assert caplog.text == ""
+
+
+def test_news_on_one_stream_is_not_slept_over() -> None:
+    """That the other stream has run dry says nothing about this one."""
+    wakeup, out, err = _Wakeup(), BufferedPipe(), BufferedPipe()
+    for pipe in (out, err):
+        pipe.set_event(wakeup)
+        pipe.feed("news")
+    out.read(10)
+    assert wakeup.is_set()
 
 
 def test_a_host_that_falls_silent_after_its_banner(sshd: Sshd, listener: socket.socket) -> None:
@@ -198,19 +215,48 @@ def test_a_host_that_freezes_in_the_middle(start_sshd: Callable[..., Sshd]) -> N
     transport.close()
 
 
-def test_large_input_to_a_frozen_host_ends(start_sshd: Callable[..., Sshd]) -> None:
-    """Also where the sending itself blocks."""
-    server = start_sshd()
-    transport = SshTransport(server.host(deadlines=SHORT))
-    transport.run("true")
-    frozen: list[int] = []
-    timer = threading.Timer(0.3, lambda: frozen.extend(server.freeze()))
-    timer.start()
-    with pytest.raises(CommandTimeoutError):
-        transport.run("sleep 0.5; cat >/dev/null", stdin=b"x" * 50_000_000)
-    timer.join()
-    server.thaw(frozen)
-    transport.close()
+def relay(listener: socket.socket, port: int, stalled: threading.Event, over: threading.Event) -> None:
+    """Pass one connection on to a port; once `stalled`, take nothing more from the client, as a dead network does."""
+    with listener.accept()[0] as client, socket.create_connection(("127.0.0.1", port)) as server:
+        while not over.is_set():
+            ready, _, _ = select.select([server] if stalled.is_set() else [client, server], [], [], 0.05)
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                (server if source is client else client).sendall(data)
+
+
+def test_large_input_into_a_stalled_connection_ends(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the sending itself blocks, as it does once the buffers of a dead network are full."""
+
+    def narrow(host: Host, address: str, port: int) -> socket.socket:
+        stream = dial(host, address, port)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return stream
+
+    monkeypatch.setattr("pytest_nestvirt.transport.ssh.dial", narrow)
+    stalled, over = threading.Event(), threading.Event()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        thread = threading.Thread(target=relay, args=(listener, sshd.port, stalled, over))
+        thread.start()
+        (sshd.directory / "relayed").write_text(f"127.0.0.1 {public(sshd.host_key)}\n")
+        host = sshd.host(port=listener.getsockname()[1], known_hosts=(sshd.directory / "relayed",), deadlines=SHORT)
+        transport = SshTransport(host)
+        transport.run("true")
+        timer = threading.Timer(0.2, stalled.set)
+        timer.start()
+        try:
+            with pytest.raises(CommandTimeoutError):
+                transport.run("cat >/dev/null", stdin=bytes(100_000_000))
+        finally:
+            over.set()
+            transport.close()
+            thread.join()
+            timer.join()
 
 
 def test_a_frozen_host_gives_no_new_session(start_sshd: Callable[..., Sshd]) -> None:

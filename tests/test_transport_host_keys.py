@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,31 @@ def test_accept_new_makes_the_file_for_its_owner_only(sshd: Sshd, tmp_path: Path
     transport.run("true")
     transport.close()
     assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_accept_new_waits_for_other_processes(sshd: Sshd, tmp_path: Path) -> None:
+    """And judges what they have written meanwhile: two runs that meet a host first do not accept two keys."""
+    file = tmp_path / "known_hosts"
+    file.touch()
+    outcome: list[str] = []
+
+    def meet() -> None:
+        transport = SshTransport(sshd.host(known_hosts=(file,), host_key=HostKeyPolicy.ACCEPT_NEW))
+        try:
+            outcome.append(transport.run("echo ok").stdout.decode())
+        except TransportError as error:
+            outcome.append(str(error))
+        transport.close()
+
+    with file.open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        thread = threading.Thread(target=meet)
+        thread.start()
+        thread.join(0.5)
+        assert not outcome
+        other.write(f"[127.0.0.1]:{sshd.port} {other_key(tmp_path)}\n")
+    thread.join()
+    assert "HAS CHANGED" in outcome[0]
 
 
 def test_hashed_entries_are_understood(sshd: Sshd, tmp_path: Path) -> None:

@@ -171,12 +171,22 @@ def test_a_variable_that_is_not_set_is_an_error(
     assert logs_in(server, password_env="KVM01_PASSWORD")
 
 
-def test_methods_the_host_does_not_take_are_not_tried(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password is not sent to a host that has said it takes keys only."""
+def test_methods_the_host_does_not_take_are_not_tried(start_sshd: Callable[..., Sshd], tmp_path: Path) -> None:
+    """One key is enough to hear that keys are not taken."""
+    server = start_sshd(config=["PubkeyAuthentication no", "PasswordAuthentication yes"])
+    one, two = make_key(tmp_path / "one"), make_key(tmp_path / "two")
+    (tmp_path / "config").write_text(f"IdentityFile {one}\nIdentityFile {two}\n")
+    text = refusal(server, identity=None, config=tmp_path / "config")
+    assert f"key {one}: the host takes only password; key {two}: not tried, the host takes only password" in text
+
+
+def test_a_password_is_not_sent_again_to_a_host_that_takes_keys_only(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what it takes."""
     monkeypatch.setenv("KVM01_PASSWORD", "x")
-    assert "password from KVM01_PASSWORD: the host takes only publickey" in refusal(
-        sshd, identity=None, password_env="KVM01_PASSWORD"
-    )
+    text = refusal(sshd, identity=None, password_env="KVM01_PASSWORD")
+    assert "password from KVM01_PASSWORD: the host takes only publickey" in text
 
 
 def test_the_ssh_configuration_is_followed(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

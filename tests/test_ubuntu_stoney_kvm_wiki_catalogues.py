@@ -43,7 +43,7 @@ IDS = {
 SOURCES = {"ubuntu": "ubuntu", "stoney": "stoney", "kvm_wiki": "kvm-wiki"}
 DEALT_WITH = {
     "ubuntu": {"check": 17, Needs.RELOAD: 4, Needs.L2: 1, Needs.MIGRATE: 1, Needs.SAVE: 2, "not observable": 2},
-    "stoney": {"check": 14, Needs.RELOAD: 1, Needs.L2: 2, "not observable": 2},
+    "stoney": {"check": 14, Needs.RELOAD: 1, Needs.MEASURE: 2, "not observable": 2},
     "kvm_wiki": {"check": 11, Needs.L2: 1, Needs.MIGRATE: 6, Needs.SAVE: 3, "not observable": 3},
 }
 

@@ -236,6 +236,10 @@ def test_memory_that_is_promised_is_that_of_all_machines() -> None:
     assert (esx.memory_mib, esx.reserved_mib) == (65536, 8192 + 4096)
     vmx = guest_of(sections, "pinned").vmx
     assert (vmx.vcpus, vmx.memory_mib) == (1, 4096)
-    for changed in ({PLACE: Status.FAILED}, {PLACE: VMX + 'sched.mem.min = "much"\n'}, {"nestvirt/vsphere/getallvms": ROWS[:180]}):
+    for changed in (
+        {PLACE: Status.FAILED},
+        {PLACE: VMX + 'sched.mem.min = "much"\n'},
+        {"nestvirt/vsphere/getallvms": ROWS[:180]},
+    ):
         with pytest.raises(Unobservable):
             _ = machine({**sections, **changed}).vsphere.reserved_mib

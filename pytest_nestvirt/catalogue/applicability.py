@@ -260,6 +260,11 @@ def _connection(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
     return machine.host.connection in wanted, f"connection is {machine.host.connection}"
 
 
+def _second_level_paging(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
+    used = machine.kvm.second_level_paging
+    return used is wanted, f"{'uses' if used else 'does not use'} second-level paging"
+
+
 def _domain_known(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
     known = machine.domain.defined
     return known is wanted, f"is {'' if known else 'not '}defined by its parent's libvirt"
@@ -285,6 +290,7 @@ _QUESTIONS: Mapping[str, Callable[[Machine, Any], tuple[bool, str]]] = {
     "kernel": _kernel,
     "virtualization": _member("platform.virtualization"),
     "substrate": _member("platform.substrate"),
+    "second_level_paging": _second_level_paging,
     "domain_known": _domain_known,
     "manifested": _manifested,
 }

@@ -107,6 +107,8 @@ class Conditions(BaseModel):
     """`platform.virtualization`: what the machine runs on; `none` for hardware."""
     substrate: Words = ()
     """`platform.substrate`: what lies below, such as a cloud or a partition manager."""
+    second_level_paging: bool | None = None
+    """Whether KVM of this machine uses EPT or NPT for its guests."""
     domain_known: bool | None = None
     """Whether the parent's libvirt defines this machine as a domain."""
     manifested: bool | None = None

@@ -19,6 +19,8 @@ class Needs(StrEnum):
     """Safety class of a check: what it does to the machines it looks at."""
 
     READ_ONLY = "read-only"
+    MEASURE = "measure"
+    """Puts a load of a few seconds on the machines, and leaves nothing behind."""
     L2 = "l2"
     RELOAD = "reload"
     SAVE = "save"

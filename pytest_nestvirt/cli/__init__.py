@@ -6,6 +6,7 @@ import click
 
 from pytest_nestvirt import __version__
 from pytest_nestvirt.cli.catalogue import explain, requirements
+from pytest_nestvirt.cli.lab import lab
 from pytest_nestvirt.cli.machines import collect, facts
 
 
@@ -18,5 +19,5 @@ def main() -> None:
     """
 
 
-for command in (collect, facts, requirements, explain):
+for command in (collect, facts, requirements, explain, lab):
     main.add_command(command)

@@ -25,11 +25,12 @@ def _traced(suites: Iterable[Path]) -> Traceability:
 def _answer(traced: Traceability, requirement: Requirement) -> str:
     """How a requirement is dealt with: its checks, the permission it needs, or why nothing can tell."""
     checks = traced.checks_of(requirement.id)
+    needs = f"needs {requirement.needs}" if requirement.needs is not Needs.READ_ONLY else ""
     if checks:
-        return "checked by " + ", ".join(check.name for check in checks)
+        return "checked by " + ", ".join(check.name for check in checks) + (f" ({needs})" if needs else "")
     if requirement.not_observable:
         return f"not observable: {requirement.not_observable}"
-    return f"needs {requirement.needs}" if requirement.needs is not Needs.READ_ONLY else "NO CHECK"
+    return needs or "NO CHECK"
 
 
 SUITES = click.option(
@@ -62,7 +63,7 @@ def _by_requirement(traced: Traceability) -> Iterator[str]:
         yield f"{suite.source.id}: {suite.source.title} ({suite.source.version}), {len(suite.requirements)} statements"
         width = max((len(requirement.id) for requirement in suite.requirements), default=0)
         for requirement in suite.requirements:
-            about = f"{requirement.level.upper()} {requirement.kind}/{requirement.obligation}"
+            about = f"{'+'.join(requirement.levels).upper()} {requirement.kind}/{requirement.obligation}"
             yield f"  {requirement.id:<{width}}  {about:<24}  {_answer(traced, requirement)}"
 
 
@@ -110,7 +111,7 @@ def _explanation(traced: Traceability, requirement: Requirement) -> Iterator[str
     for name, value in (
         ("statement", requirement.statement),
         ("source", f"{source.publisher}: {source.title} ({source.version}), section {requirement.section}"),
-        ("about", f"{requirement.level.upper()}, {requirement.kind}, {requirement.obligation}"),
+        ("about", f"{' and '.join(requirement.levels).upper()}, {requirement.kind}, {requirement.obligation}"),
         ("applies", _applies(requirement)),
         ("expected", requirement.expected),
         ("remedy", requirement.remedy),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast, overload
 
 from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
@@ -44,7 +44,7 @@ class Observation:
     value: object
     """The typed value, or the `Unobservable` that stands for it."""
     sources: tuple[str, ...]
-    """Names of the sections it was parsed from, sorted; or what many of them begin with."""
+    """Names of the sections it was parsed from, those that it read itself first; or what many of them begin with."""
 
 
 _observer: ContextVar[list[Observation] | None] = ContextVar("nestvirt_observer", default=None)
@@ -68,7 +68,19 @@ FEW = 6
 @dataclass(slots=True)
 class _Known:
     value: object
-    sources: frozenset[str]
+    sources: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What a fact that is being computed has read so far: by itself, and through other facts."""
+
+    directly: set[str] = field(default_factory=set)
+    inherited: set[str] = field(default_factory=set)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (*sorted(self.directly), *sorted(self.inherited - self.directly))
 
 
 class Reader:
@@ -78,13 +90,13 @@ class Reader:
         self.host = host
         self.level = level
         self.snapshot = snapshot
-        self._open: list[set[str]] = []
+        self._open: list[_Reading] = []
         self._known: dict[tuple[int, str], _Known] = {}
 
     def note(self, *names: str) -> None:
         """Remember that the fact being computed rests on these sources (`inventory` is one, too)."""
         if self._open:
-            self._open[-1].update(names)
+            self._open[-1].directly.update(names)
 
     def section(self, *names: str) -> Section:
         """The first of these sections that was collected and is not missing, else the first that was collected.
@@ -135,7 +147,7 @@ class Reader:
         if known is None:
             known = self._known[key] = self._first_time(subject, function)
         if self._open:
-            self._open[-1].update(known.sources)
+            self._open[-1].inherited.update(known.sources)
         else:
             self._tell(f"{subject.label}.{name}" if subject.label else name, known)
         if isinstance(known.value, Unobservable):
@@ -143,20 +155,21 @@ class Reader:
         return cast("T", known.value)
 
     def _first_time(self, subject: Subject, function: Callable[[Any], object]) -> _Known:
-        self._open.append(set())
+        reading = _Reading()
+        self._open.append(reading)
         try:
             value: object = function(subject)
         except Unobservable as unknown:
             value = unknown
         finally:
-            sources = frozenset(self._open.pop())
-        return _Known(value, sources)
+            self._open.pop()
+        return _Known(value, reading.sources)
 
     def _tell(self, name: str, known: _Known) -> None:
         observer = _observer.get()
         if observer is None or any(o.fact == name and o.host == self.host for o in observer):
             return
-        observer.append(Observation(self.host, self.level, name, known.value, tuple(sorted(known.sources))))
+        observer.append(Observation(self.host, self.level, name, known.value, known.sources))
 
 
 def describe(section: Section) -> str:

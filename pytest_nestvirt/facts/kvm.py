@@ -126,6 +126,17 @@ class Kvm(Subject):
         return self._enabled("hpage", "kvm")
 
     @fact
+    def second_level_paging(self) -> bool:
+        """Whether guests of this machine get a second level of page tables from the processor: EPT on Intel, NPT on AMD.
+
+        False where the processor does not show it, or the module was told not to use it.
+        """
+        name = {"kvm_intel": "ept", "kvm_amd": "npt"}.get(self.module)
+        if name is None:
+            raise Unobservable(f"sys/module/{self.module}", "says nothing of second-level paging")
+        return name in self._cpu.flags and self._enabled(name, self.module)
+
+    @fact
     def parameters(self) -> Mapping[str, Mapping[str, str]]:
         """Every parameter that could be read, by module and name, as the kernel prints it."""
         found: dict[str, dict[str, str]] = {}

@@ -25,6 +25,7 @@ from pytest_nestvirt.facts.module_table import LoadedModules
 from pytest_nestvirt.facts.networks import Networks
 from pytest_nestvirt.facts.operating_system import Os
 from pytest_nestvirt.facts.packages import Packages
+from pytest_nestvirt.facts.performance import Performance
 from pytest_nestvirt.facts.platform import Platform
 from pytest_nestvirt.facts.proxmox import GuestPve, Proxmox
 from pytest_nestvirt.facts.qemu import Qemu
@@ -63,6 +64,7 @@ class Machine:
         self.health = Health(reader)
         self.identity = Identity(reader)
         self.account = Account(reader)
+        self.performance: Performance = Performance(reader, parent.performance if parent else None)
         self.libvirt = Libvirt(reader)
         self.domain_capabilities = DomainCapabilities(reader)
         self.qemu = Qemu(reader)
@@ -93,7 +95,7 @@ class Machine:
             self.declared, self.os, self.kernel, self.cpu, self.platform, self.firmware, self.memory, self.kvm,
             self.modprobe, self.modules, self.libvirt, self.domain_capabilities, self.domain, self.qemu, self.packages,
             self.windows, self.guest, self.networks, self.access, self.vsphere, self.vmx, self.proxmox, self.pve,
-            self.health, self.identity, self.account,
+            self.health, self.identity, self.account, self.performance,
         )  # fmt: skip
 
     def __str__(self) -> str:

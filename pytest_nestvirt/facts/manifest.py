@@ -193,21 +193,23 @@ class ManifestObject(Subject):
         if field.required:
             yield Fault(field.path, self.written.line(*field.keys), "is missing")
 
-    def fault_at(self, *fields: Field[object] | str) -> str:
+    def fault_at(self, *fields: Field[object]) -> str:
         """The line that says what is wrong with the first of these fields that is, or with the mapping around it.
 
         File and object are in it; empty where nothing is wrong.
         """
-        for path in map(_path, fields):
-            for known, found in self.faults.items():
-                if path == known or path.startswith(f"{known}."):
-                    return f"{self.at(known, found.line)}: {found.problem}"
-        return ""
+        return next((self._told(found) for found in map(self._first, fields) if found is not None), "")
+
+    def _first(self, field: Field[object]) -> Fault | None:
+        return self.reader.compute(self, f"faults.{field.path}", lambda _: next(self._fault(field), None))
+
+    def _told(self, found: Fault) -> str:
+        return f"{self.at(found.field, found.line)}: {found.problem}"
 
     @property
     def every_fault(self) -> tuple[str, ...]:
         """One line for each fault, in the order of the file."""
-        return tuple(map(self.fault_at, sorted(self.faults, key=lambda field: self.faults[field].line)))
+        return tuple(map(self._told, sorted(self.faults.values(), key=lambda found: found.line)))
 
 
 def _path(field: Field[object] | str) -> str:

@@ -45,14 +45,16 @@ class Fault:
 
 
 def boolean(value: Value) -> bool:
-    """`true` or `false`; the text "true" is none."""
+    """`true` or `false`; the text "true" is none, and yes and on are truth values to readers of YAML 1.1 only."""
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false{' (without quotes)' if _is_a_truth(value) else ''}")  # noqa: TRY004
+        raise ValueError(f"expected true or false{_HINTS.get(str(value).lower(), '')}")  # noqa: TRY004
     return value
 
 
-def _is_a_truth(value: Value) -> bool:
-    return isinstance(value, str) and value.lower() in {"true", "false", "yes", "no", "on", "off"}
+_HINTS = {
+    **dict.fromkeys(("true", "false"), " (without quotes)"),
+    **dict.fromkeys(("yes", "no", "on", "off"), ", written so: what this word means depends on who reads it"),
+}
 
 
 def text(value: Value) -> str:

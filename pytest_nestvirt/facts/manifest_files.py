@@ -17,7 +17,7 @@ from pytest_nestvirt.facts.vm_image import VmImage
 
 SILENT = frozenset(
     {
-        "Host", "HostPool", "Provider", "VMClone", "VMMigration", "VMNetworkAttachment", "VMPlacementPolicy", "VMSet",
+        "Host", "HostPool", "VMClone", "VMMigration", "VMNetworkAttachment", "VMPlacementPolicy", "VMSet",
         "VMSnapshot",
     }
 )  # fmt: skip
@@ -96,32 +96,37 @@ class _Loader:
             except DocumentError as error:
                 self.problems.append(str(error))
                 continue
-            if note:
-                skipped.append(note)
-            else:
+            if note is None:
                 objects.append(item)
+            elif note:
+                skipped.append(note)
         self.items += objects
         return tuple(objects), tuple(skipped)
 
     def _written(self, path: Path) -> Iterator[Written]:
         try:
             documents = load_documents(path)
+            items = [item for document in documents for item in _objects(document)]
         except DocumentError as error:
             self.problems.append(str(error))
             return
         for document in documents:
             self._digest.update(json.dumps(document.data, sort_keys=True).encode("utf-8", "surrogatepass"))
-            yield from _objects(document)
+        yield from items
 
-    def _skip(self, item: Written) -> str:
-        """What a person reads of an object that is not judged; empty for one that is. Raises `DocumentError`."""
+    def _skip(self, item: Written) -> str | None:
+        """What a person reads of an object that is not judged; None for one that is. Raises `DocumentError`.
+
+        Empty for a provider: it is no more judged than the others, but it is made use of.
+        """
         kind, version = _told(item, "kind"), _told(item, "apiVersion")
         group = version.partition("/")[0]
         if group == GROUP and kind == "Provider":
             self._remember_provider(item)
+            return ""
         ours = group == GROUP or "virtrigaud" in group or (kind in KINDS and group not in _OTHERS)
         if ours and kind not in SILENT:
-            return ""
+            return None
         name = item.value("metadata", "name")
         return one_line(f"{kind}{f'/{name}' if isinstance(name, str) else ''} (line {item.root.line})", 120)
 

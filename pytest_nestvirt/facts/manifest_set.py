@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.manifest import ManifestObject
 
 if TYPE_CHECKING:
@@ -64,11 +65,19 @@ class ManifestSet:
         """Every object that can be judged, in the order of the files."""
         return tuple(item for file in self.files for item in file.objects)
 
-    def of_machine(self, names: Iterable[str]) -> VirtualMachine | None:
-        """The VirtualMachine that is called like a machine; None where none or several are."""
+    def of_machine(self, names: Iterable[str], provider: str = "") -> VirtualMachine | None:
+        """The VirtualMachine that is called like a machine on such a provider; None where none or several are."""
         wanted = set(names)
-        found = [vm for (_, name), vm in self.virtual_machines.items() if name in wanted]
+        found = [vm for (_, name), vm in self.virtual_machines.items() if name in wanted and _may_be_on(vm, provider)]
         return found[0] if len(found) == 1 else None
 
     def __bool__(self) -> bool:
         return bool(self.files)
+
+
+def _may_be_on(machine: VirtualMachine, provider: str) -> bool:
+    """Whether nothing says that its provider is another one."""
+    try:
+        return provider in {"", machine.provider}
+    except Unobservable:
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_nestvirt.collect.snapshot import Section, Status
+from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, describe, fact
 from pytest_nestvirt.facts.modprobe import (
     ADMINISTRATOR_DIRECTORIES,
@@ -61,9 +61,14 @@ class Modprobe(Subject):
         try:
             return self.reader.section(directory)
         except Unobservable:
-            if directory == DIRECTORIES[0]:
+            if directory == DIRECTORIES[0] or self._is_incomplete:
                 raise
             return None
+
+    @property
+    def _is_incomplete(self) -> bool:
+        """Whether collecting stopped halfway: then what is not in the snapshot may well be on the machine."""
+        return isinstance(self.reader.snapshot, Snapshot) and bool(self.reader.snapshot.note)
 
     @fact
     def directives(self) -> tuple[Directive, ...]:
@@ -75,6 +80,8 @@ class Modprobe(Subject):
         try:
             section = self.reader.section(file)
         except Unobservable:
+            if self._is_incomplete:
+                raise
             return ""
         if section.status is Status.OK:
             return section.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,6 +25,8 @@ def contradiction(guest: Machine) -> str:
     """
     if tell(guest, "platform.virtualization") == "none":
         return f"{guest.name} is no guest at all: it runs on hardware"
+    if same := same_system(guest):
+        return same
     try:
         own, defined = identity(guest), UUID(guest.domain.xml.uuid)
     except (Unobservable, ValueError):
@@ -31,6 +34,20 @@ def contradiction(guest: Machine) -> str:
     if defined in {own, UUID(bytes_le=own.bytes)}:
         return ""
     return f"{guest.name} is another machine than the domain: its UUID is {own}, the domain's {defined}"
+
+
+def same_system(guest: Machine) -> str:
+    """What tells that this is one of the machines it is said to run in, for people; empty where nothing does.
+
+    An address or an ssh alias that leads to the hypervisor instead of its guest: no two kernels share a boot id.
+    """
+    above = guest.parent
+    while above is not None:
+        with suppress(Unobservable):
+            if guest.kernel.boot_id == above.kernel.boot_id:
+                return f"{guest.name} and {above.name} are one and the same system: they have the same boot_id"
+        above = above.parent
+    return ""
 
 
 def identity(machine: Machine) -> UUID:

@@ -42,14 +42,14 @@ class GuestMemory:
 
 
 def memory_of(guest: Machine) -> GuestMemory:
-    """From the guest's kernel and from its parent's libvirt. `Unobservable` where neither tells."""
+    """From the guest's system and from its parent's libvirt. `Unobservable` where neither tells."""
     shown = given = None
     try:
         given = guest.domain.xml.memory_kib * 1024
     except Unobservable as unknown:
         why = unknown
     try:
-        shown = guest.memory.total_kib * 1024
+        shown = guest.windows.memory_bytes if _is_windows(guest) else guest.memory.total_kib * 1024
     except Unobservable:
         if given is None:
             raise why.with_traceback(None) from None
@@ -57,11 +57,18 @@ def memory_of(guest: Machine) -> GuestMemory:
 
 
 def processors_of(guest: Machine) -> int:
-    """Those that the guest sees; where it does not tell (Windows), those that its parent's libvirt gives it."""
+    """Those that the guest sees; where it does not tell, those that its parent's libvirt gives it."""
     try:
-        return guest.cpu.count
+        return guest.windows.processors if _is_windows(guest) else guest.cpu.count
     except Unobservable as unknown:
         try:
             return guest.domain.xml.vcpus
         except Unobservable:
             raise unknown.with_traceback(None) from None
+
+
+def _is_windows(guest: Machine) -> bool:
+    try:
+        return guest.os.id == "windows"
+    except Unobservable:
+        return False

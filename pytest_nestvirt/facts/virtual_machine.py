@@ -41,6 +41,7 @@ class VirtualMachine(ManifestObject):
     )  # fmt: skip
 
     SIZE_FIELDS: ClassVar = (CPU, MEMORY_MIB)
+    """Where its own number of processors and its own memory stand."""
 
     def __init__(self, written: Written, name: str, manifests: ManifestSet) -> None:
         super().__init__(written, name)

@@ -53,6 +53,7 @@ class VmClass(ManifestObject):
     )  # fmt: skip
 
     SIZE_FIELDS: ClassVar = (CPU, MEMORY)
+    """Where its number of processors and its memory stand."""
 
     def __init__(self, written: Written, name: str, manifests: ManifestSet) -> None:
         super().__init__(written, name)

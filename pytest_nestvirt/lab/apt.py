@@ -69,7 +69,9 @@ class Apt:
         shown = self._run("apt-cache", "--no-all-versions", "show", metapackage).stdout
         found = re.search(r"^Depends:.*?\b(linux-image-[0-9][^\s,]*)", shown, re.MULTILINE)
         if found is None:
-            raise LabError(f"{metapackage} of {self._suite} ({self._architecture}) names no kernel; seen: {shown[:80]!r}")
+            raise LabError(
+                f"{metapackage} of {self._suite} ({self._architecture}) names no kernel; seen: {shown[:80]!r}"
+            )
         return found[1]
 
     def closure(self, names: Sequence[str]) -> tuple[Package, ...]:
@@ -97,7 +99,9 @@ class Apt:
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
             raise LabError("lab: apt-get and dpkg-deb are needed to fetch Debian's packages; this system has no apt")
         if not KEYRING.is_file():
-            raise LabError(f"lab: {KEYRING} is missing, nothing can be verified; apt-get install debian-archive-keyring")
+            raise LabError(
+                f"lab: {KEYRING} is missing, nothing can be verified; apt-get install debian-archive-keyring"
+            )
         for name in ("lists/partial", "archives/partial", "none/partial"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         (self._directory / "status").write_bytes(b"")
@@ -149,7 +153,9 @@ class Apt:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LabError(f"lab: {' '.join(command[:4])} ... took more than {_SECONDS} s; is the mirror slow?") from None
+            raise LabError(
+                f"lab: {' '.join(command[:4])} ... took more than {_SECONDS} s; is the mirror slow?"
+            ) from None
         if check and completed.returncode != 0:
             what = f"{command[0]} for {self._suite}/{self._architecture}"
             raise LabError(f"lab: {what} ended with {completed.returncode}: {_reason(completed.stderr)}")
@@ -157,7 +163,9 @@ class Apt:
 
 
 def _packages(printed: str) -> tuple[Package, ...]:
-    return tuple(sorted((Package(hit["file"], int(hit["size"])) for hit in _URI.finditer(printed)), key=lambda p: p.file))
+    return tuple(
+        sorted((Package(hit["file"], int(hit["size"])) for hit in _URI.finditer(printed)), key=lambda p: p.file)
+    )
 
 
 def _reason(stderr: str) -> str:

@@ -54,7 +54,7 @@ class Archive:
             else:
                 self.file(name, path.read_bytes(), path.stat().st_mode & 0o777)
 
-    def bytes(self) -> bytes:
+    def finished(self) -> bytes:
         """The whole archive; its length is a multiple of 512, so that another one may follow."""
         whole = b"".join(self._parts) + _header(_TRAILER, 0, 0, 0, (0, 0))
         return whole + b"\0" * (-len(whole) % 512)

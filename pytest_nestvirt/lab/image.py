@@ -20,7 +20,14 @@ ON_DISK = "boot/lab"
 """Where a disk keeps the kernel and the archives that its machine hands down to its guest."""
 
 _MERGED = ("bin", "sbin", "lib", "lib64")
-_LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/iso-codes", "usr/share/xml", "usr/share/info")
+_LEFT_OUT = (
+    *(
+        f"usr/share/{name}"
+        for name in ("alsa", "bash-completion", "doc", "info", "iso-codes", "lintian", "locale", "man")
+    ),
+    *("usr/share/sounds", "usr/share/xml", "usr/share/zoneinfo", "usr/include", "usr/lib/*/gconv", "var/lib/dpkg"),
+)
+"""What no program of a lab reads, as tar's patterns."""
 _SHELL = "usr/bin/sh"
 _SLACK = 24 << 20
 
@@ -55,7 +62,8 @@ class Recipe:
 def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, image: Path) -> Image:
     """Make an image of package files, at once or not at all. Raises `LabError`."""
     image.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=image.parent) as made_in:
+    prefix = f".building-{image.name}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=image.parent) as made_in:
         work = Path(made_in)
         result = work / "image"
         result.mkdir()
@@ -192,13 +200,13 @@ def _base(root: Path, init: str) -> bytes:
     for path in sorted(modules.rglob("*")):
         if path.is_file():
             archive.file(str(path.relative_to(root)), path.read_bytes())
-    return archive.bytes()
+    return archive.finished()
 
 
 def _userland(small: Path) -> bytes:
     archive = Archive()
     archive.tree(small)
-    return archive.bytes()
+    return archive.finished()
 
 
 def _disk(root: Path, disk: Path) -> None:

@@ -8,7 +8,9 @@ export PATH
 
 # say WORDS: a mark on the console, by which whoever waits for this machine knows how far it is.
 say() {
+  # shellcheck disable=SC2034 # the rest is dropped
   read -r up rest </proc/uptime
+  # shellcheck disable=SC2154 # level is one of the settings
   echo "nestvirt-lab $level $* up=$up" >/dev/console
 }
 
@@ -26,7 +28,7 @@ mount_kernel() {
 
 # The disk holds programs only and is never written: changes go to memory.
 enter_disk() {
-  load ext4 overlay
+  load crc32c_generic ext4 overlay
   mkdir -p /disk /changes /new
   mount -t ext4 -o ro,noatime "$disk" /disk || { say no-disk; exec sh; }
   mount -t tmpfs tmpfs /changes
@@ -77,7 +79,7 @@ if [ "$1" != second ]; then
   if [ -n "$disk" ]; then enter_disk; fi
 fi
 cp -a /run/lab/root/. /
-hostname "$level"
+hostname -F /etc/hostname
 network
 [ -x /usr/bin/kmod ] && depmod
 # shellcheck disable=SC2154 # kvm is one of the settings

@@ -55,7 +55,7 @@ def overlay(settings: Settings) -> bytes:
     if settings.guest is not None:
         archive.file(f"{_HERE}/guest.cpio", settings.guest.archive)
         archive.file(f"{_HERE}/guest.sh", f"exec {settings.guest.command}\n".encode())
-    return archive.bytes()
+    return archive.finished()
 
 
 def _level(settings: Settings) -> str:
@@ -74,7 +74,7 @@ def _files(settings: Settings) -> dict[str, str]:
         "etc/passwd": _PASSWD,
         "etc/group": _GROUP,
         "etc/shells": "/bin/sh\n",
-        "etc/hostname": f"{settings.level.lower()}\n",
+        "etc/hostname": f"{settings.level.lower()}.example.com\n",
         "etc/hosts": "127.0.0.1 localhost\n",
         "root/.ssh/authorized_keys": f"{settings.client.public} nestvirt-lab\n",
         **settings.files,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pytest_nestvirt.catalogue.model import Needs
-from pytest_nestvirt.report.model import NOT_OBSERVABLE, Case, ChainReport, HostReport, RunReport
+from pytest_nestvirt.report.model import NEEDS_PERMISSION, NOT_OBSERVABLE, Case, ChainReport, HostReport, RunReport
 from pytest_nestvirt.verdict import VERIFIED, Obligation, Verdict
 
 
@@ -92,7 +92,10 @@ def leaves_open(case: Case) -> bool:
 
 def was_left_out(case: Case) -> bool:
     """Whether a case did not run although it needed no permission and something could have been seen."""
-    return case.needs is Needs.READ_ONLY and not case.reason.startswith(NOT_OBSERVABLE)
+    permitted = case.needs is Needs.READ_ONLY or (
+        case.needs is Needs.MEASURE and not case.reason.startswith(NEEDS_PERMISSION)
+    )
+    return permitted and not case.reason.startswith(NOT_OBSERVABLE)
 
 
 def chain_results(run: RunReport) -> Iterator[ChainResult]:

@@ -76,7 +76,8 @@ def slug(chain: ChainReport) -> str:
     if all(map(_UNALTERED.fullmatch, chain.hosts)) and len(joined) <= _LONGEST_SLUG and joined not in {"", RESULT_FILE}:
         return joined
     digest = hashlib.sha256("\0".join(chain.hosts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    readable = re.sub(r"[^a-z0-9]+", "-", joined.lower()).strip("-")[:60].strip("-") or "chain"
+    told = joined if chain.name == " > ".join(chain.hosts) else chain.name  # of manifests, the file
+    readable = re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:60].strip("-") or "chain"
     return f"{readable}---{digest}"
 
 

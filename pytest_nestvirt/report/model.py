@@ -17,6 +17,8 @@ def level_label(level: int) -> str:
 
 NOT_OBSERVABLE = "not observable: "
 """How the reason of a `not-run` begins where no check can exist; what follows says why."""
+NEEDS_PERMISSION = "needs the permission "
+"""How it begins where nobody gave the permission; its name and what it allows follow."""
 
 
 @dataclass(frozen=True, slots=True)

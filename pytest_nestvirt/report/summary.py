@@ -163,7 +163,7 @@ def _one_line(case: Case) -> str:
 
 def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
     not_run = result.of(Verdict.NOT_RUN)
-    needs = Counter(case.needs for case in not_run)
+    needs = Counter(case.needs for case in not_run if not was_left_out(case))
     told = [f"{needs[need]} need the permission {need}" for need in CHANGING if needs[need]]
     unseen = sum(case.reason.startswith(NOT_OBSERVABLE) for case in not_run if case.needs is Needs.READ_ONLY)
     left_out = sum(map(was_left_out, not_run))

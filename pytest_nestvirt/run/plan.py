@@ -15,7 +15,7 @@ from pytest_nestvirt.catalogue.applicability import State, requirement_applies, 
 from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.manifest import LEVEL, ManifestObject
-from pytest_nestvirt.report.model import Case
+from pytest_nestvirt.report.model import NEEDS_PERMISSION, Case
 from pytest_nestvirt.verdict import Verdict
 
 
@@ -28,7 +28,7 @@ class Fate(Enum):
     UNREACHABLE = auto()
     NOT_APPLICABLE = auto()
     NO_PERMISSION = auto()
-    """Verifying it would change the machine."""
+    """Verifying it would change the machine, or put a load on it."""
     NOT_OBSERVABLE = auto()
     """The document states it, and no observation could tell."""
 
@@ -96,11 +96,13 @@ class Plan:
         machines: Iterable[Machine | ManifestObject],
         unreachable: Mapping[str, str],
         forced_profiles: frozenset[str] = frozenset(),
+        permitted: frozenset[Needs] = frozenset({Needs.READ_ONLY}),
     ) -> None:
         self.suites = tuple(suites)
         self.machines = tuple(machines)
         self.unreachable = unreachable
         self.forced_profiles = forced_profiles
+        self.permitted = permitted
 
     @cached_property
     def entries(self) -> Mapping[tuple[str, str], Planned]:
@@ -144,10 +146,10 @@ class Plan:
     def _fate(self, requirement: Requirement, machine: Machine | ManifestObject, undecided: str) -> tuple[Fate, str]:
         if requirement.not_observable:
             return Fate.NOT_OBSERVABLE, f"not observable: {requirement.not_observable}"
+        if requirement.needs not in self.permitted:
+            return Fate.NO_PERMISSION, f"{NEEDS_PERMISSION}{requirement.needs}: {PERMISSIONS[requirement.needs]}"
         if machine.name in self.unreachable:
             return Fate.UNREACHABLE, self.unreachable[machine.name]
-        if requirement.needs is not Needs.READ_ONLY:
-            return Fate.NO_PERMISSION, f"needs the permission {requirement.needs}: {PERMISSIONS[requirement.needs]}"
         if undecided:
             return Fate.UNDECIDED, f"whether it applies could not be decided: {undecided}"
         return Fate.RUN, ""
@@ -155,6 +157,7 @@ class Plan:
 
 PERMISSIONS = {
     Needs.READ_ONLY: "only looks",
+    Needs.MEASURE: "runs a CPU and memory load of a few seconds on every level; give --nestvirt-measure",
     Needs.L2: "creates a guest of its own inside the L1 and destroys it again",
     Needs.RELOAD: "unloads and loads the kvm modules of the host",
     Needs.SAVE: "saves and restores a running guest",

@@ -12,8 +12,10 @@ from pytest_nestvirt.catalogue.contradictions import conflicts, notes
 from pytest_nestvirt.catalogue.model import Stance, Suite
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
+from pytest_nestvirt.collect.snapshot import Snapshot
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.facts.parentage import same_system
 from pytest_nestvirt.report.harmless import plain
 from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
 from pytest_nestvirt.run.manifest_reports import manifest_reports
@@ -85,7 +87,7 @@ def _host(machine: Machine, subject: Subject) -> HostReport:
     host = machine.host
     collected: Collected | None = subject.collected.get(host.name)
     snapshot = collected.snapshot if collected is not None else None
-    trouble = subject.unreachable.get(host.name, snapshot.note if snapshot is not None else "")
+    trouble = subject.unreachable.get(host.name) or _note(machine, snapshot)
     return HostReport(
         name=host.name,
         level=host.level,
@@ -99,6 +101,11 @@ def _host(machine: Machine, subject: Subject) -> HostReport:
         seconds=collected.seconds if collected is not None else 0.0,
         identity=identity(machine) if snapshot is not None else "",
     )
+
+
+def _note(machine: Machine, snapshot: Snapshot | None) -> str:
+    """What was incomplete, and whether the machine is another one than it is taken for."""
+    return "" if snapshot is None else "; ".join(filter(None, (snapshot.note, same_system(machine))))
 
 
 def identity(machine: Machine) -> str:

@@ -98,7 +98,7 @@ class NestvirtRun:
         if ids:
             binding.parametrize_check(metafunc, self._due(ids, metafunc.function))
         elif binding.levels_used(metafunc):
-            binding.parametrize_levels(metafunc, self.subject.plan.machines)
+            binding.parametrize_levels(metafunc, [*self.subject.machines.values(), *self.subject.manifests.objects])
         binding.parametrize_hosts(metafunc, self.subject.inventory)
 
     def testinfra_host(self, name: str) -> NestvirtHost:
@@ -147,8 +147,8 @@ class NestvirtRun:
         crashed = call.excinfo.value if call.excinfo is not None and call.when == "setup" else None
         planned = self._planned(item) if crashed is not None else None
         if planned is not None and not isinstance(crashed, pytest.skip.Exception):
-            case = planned.case(Verdict.ERROR, f"the check could not start: {crashed!r}")
-            self._record(item, replace(case, nodeid=item.nodeid))
+            error = planned.case(Verdict.ERROR, f"the check could not start: {crashed!r}")
+            self._record(item, replace(error, nodeid=item.nodeid))
         report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, (TransportError, Unobservable)):
             report.longrepr = str(call.excinfo.value)

@@ -14,18 +14,21 @@ from pathlib import Path
 import pytest
 
 from pytest_nestvirt.catalogue.load import Catalogue, CatalogueError, embedded_suites, load_catalogue
-from pytest_nestvirt.catalogue.model import Suite
+from pytest_nestvirt.catalogue.model import Needs, Suite
 from pytest_nestvirt.collect.archive import load as load_snapshot
+from pytest_nestvirt.collect.by_turns import measure_chains
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.collect.snapshot import Snapshot
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.facts.manifest import ManifestObject
 from pytest_nestvirt.facts.manifest_files import ManifestError, load_manifests
 from pytest_nestvirt.facts.manifest_set import ManifestFile, ManifestSet, Surroundings
+from pytest_nestvirt.facts.performance import LEAST_ROUNDS
 from pytest_nestvirt.inventory.load import InventoryError, load_inventory, local_inventory, split_hosts_option
 from pytest_nestvirt.inventory.model import Connection, Host, Inventory
-from pytest_nestvirt.run.plan import Plan
+from pytest_nestvirt.run.plan import Fate, Plan
 from pytest_nestvirt.run.suites_found import suite_folders
 from pytest_nestvirt.transport.pool import Transports
 
@@ -39,7 +42,7 @@ def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
             _name_suites(config)
         catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
         manifests = load_manifests(inventory.manifests, _surroundings(inventory))
-        return Subject(inventory, catalogue, _profiles(config, catalogue), manifests)
+        return Subject(inventory, catalogue, _profiles(config, catalogue), manifests, measuring_rounds(config))
     except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -97,6 +100,16 @@ def _package_paths(name: str) -> Iterator[Path]:
         yield from map(Path, spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
 
 
+def measuring_rounds(config: pytest.Config) -> int:
+    """How often each machine is measured; 0 where nobody asked for it. Raises `pytest.UsageError` for too few rounds."""
+    rounds: int = config.getoption("nestvirt_measure_rounds")
+    if rounds < LEAST_ROUNDS:
+        raise pytest.UsageError(
+            f"--nestvirt-measure-rounds: {rounds} say nothing of spread; give {LEAST_ROUNDS} or more"
+        )
+    return rounds if config.getoption("nestvirt_measure") and not config.getoption("collectonly") else 0
+
+
 def _profiles(config: pytest.Config, catalogue: Catalogue) -> frozenset[str]:
     wanted: str | None = config.getoption("nestvirt_profile")
     if wanted is None:
@@ -119,12 +132,14 @@ class Subject:
         catalogue: Catalogue,
         profiles: frozenset[str],
         manifests: ManifestSet | None = None,
+        measuring_rounds: int = 0,
     ) -> None:
         self.inventory = inventory
         self.catalogue = catalogue
         self.profiles = profiles
         self.manifests = manifests or ManifestSet()
-        if self.manifests and not self.manifest_files and not inventory.hosts:
+        self.measuring_rounds = measuring_rounds
+        if self.manifests and self.suites and not self.manifest_files and not inventory.hosts:
             raise pytest.UsageError("no source that is in use judges manifests; add the suite virtrigaud, or hosts")
         self.started = datetime.now(UTC)
         self.collected: Mapping[str, Collected] = {}
@@ -175,7 +190,19 @@ class Subject:
     def look(self, threads: int) -> None:
         """Look at every machine, side by side. Machines that can't be reached are latched, not raised."""
         self.collected = collect_fleet(self.inventory, self.transports.of, self.recorded, threads=threads)
+        if self.measuring_rounds:
+            self._measure()
         self.looked = True
+
+    def _measure(self) -> None:
+        """Measure the machines of which a statement about speed speaks, each with those above it; nothing else."""
+        due = {
+            entry.machine.name
+            for entry in self._planned(self._built()).entries.values()
+            if entry.requirement.needs is Needs.MEASURE and entry.fate is Fate.RUN
+        }
+        chains = [self.inventory.ancestry(host) for host in self.inventory if host.name in due]
+        self.collected = measure_chains(chains, self.collected, self.transports.of, rounds=self.measuring_rounds)
 
     @cached_property
     def packed(self) -> bytes:
@@ -195,10 +222,14 @@ class Subject:
     @cached_property
     def machines(self) -> Mapping[str, Machine]:
         """Every machine of the inventory with its facts, parents first."""
+        return self._built()
+
+    def _built(self) -> Mapping[str, Machine]:
         machines = build_machines(self.inventory, {host.name: self._seen(host) for host in self.inventory})
         for machine in machines.values():
             if machine.parent is not None:
-                machine.manifest = self.manifests.of_machine({machine.host.name, machine.host.domain})
+                names, provider = {machine.host.name, machine.host.domain}, machine.parent.host.provider.value
+                machine.manifest = self.manifests.of_machine(names, provider)
         return machines
 
     def _seen(self, host: Host) -> Snapshot | Unobservable:
@@ -223,8 +254,13 @@ class Subject:
     @cached_property
     def plan(self) -> Plan:
         """What is to be verified on which machine."""
+        return self._planned(self.machines)
+
+    def _planned(self, machines: Mapping[str, Machine]) -> Plan:
         objects = (item for file in self.manifest_files for item in file.objects)
-        return Plan(self.suites, (*self.machines.values(), *objects), self.unreachable, self.profiles)
+        permitted = {Needs.READ_ONLY} | ({Needs.MEASURE} if self.measuring_rounds else set())
+        judged: tuple[Machine | ManifestObject, ...] = (*machines.values(), *objects)
+        return Plan(self.suites, judged, self.unreachable, self.profiles, frozenset(permitted))
 
     @cached_property
     def chains(self) -> Mapping[str, tuple[str, ...]]:

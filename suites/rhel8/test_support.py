@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
+from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.applicability import runs
+from pytest_nestvirt.facts.parentage import same_system
 from pytest_nestvirt.facts.tell import tell
 
 WINDOWS_SERVER_2019 = (17763,)
@@ -16,7 +17,17 @@ def system(machine: Machine) -> str:
 
 def released(machine: Machine, at_least: tuple[int, int], below: tuple[int, int]) -> bool:
     """Whether it runs a released RHEL of these versions; a rebuild is none."""
+    refuse_borrowed_release(machine)
     return machine.os.release("rhel", at_least=at_least, below=below) and not machine.os.beta
+
+
+def refuse_borrowed_release(machine: Machine) -> None:
+    """Raise `Unobservable` where the release that is read is not that of the machine: an image's, or its hypervisor's."""
+    if same := same_system(machine):
+        raise Unobservable("proc/sys/kernel/random/boot_id", same)
+    kind = tell(machine, "platform.container")
+    if kind not in {"none", "unknown"}:
+        raise Unobservable("platform.container", f"the release files seen in {machine.name} are those of a {kind} image")
 
 
 @requirement("RHEL8-SUP-INTEL-FULL")

@@ -17,18 +17,16 @@ Sized = VmClass | VirtualMachine
 
 
 def _has_processors(manifest: Sized, least: int) -> None:
-    assert not (fault := manifest.fault_at(*manifest.SIZE_FIELDS)), fault
-    assert manifest.cpu >= least, (
-        f"{manifest.at(manifest.SIZE_FIELDS[0])}: expected {least} or more; seen {manifest.cpu}"
-    )
+    field = manifest.SIZE_FIELDS[0]
+    assert not (fault := manifest.fault_at(field)), fault
+    assert manifest.cpu >= least, f"{manifest.at(field)}: expected {least} or more; seen {manifest.cpu}"
 
 
 def _has_memory(manifest: Sized, least: int) -> None:
-    assert not (fault := manifest.fault_at(*manifest.SIZE_FIELDS)), fault
+    field = manifest.SIZE_FIELDS[1]
+    assert not (fault := manifest.fault_at(field)), fault
     seen = f"{manifest.memory_bytes / GB:.4g} GB"
-    assert manifest.memory_bytes >= least * GB, (
-        f"{manifest.at(manifest.SIZE_FIELDS[1])}: expected {least} GB or more; seen {seen}"
-    )
+    assert manifest.memory_bytes >= least * GB, f"{manifest.at(field)}: expected {least} GB or more; seen {seen}"
 
 
 @requirement("VR-SIZE-CPU-MIN")

@@ -1,0 +1,168 @@
+"""`nestvirt lab`: emulated hosts with real kernels, to see the product work and to test it against."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import click
+
+from pytest_nestvirt.lab import snapshot, supply
+from pytest_nestvirt.lab.cases import CASES, case_of
+from pytest_nestvirt.lab.directory import LabDirectory, labs
+from pytest_nestvirt.lab.doctor import lacking, remedy
+from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.places import cache_directory
+from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.run import run_case, running
+
+T = TypeVar("T")
+
+CASE = click.argument("name", metavar="CASE")
+REFRESH = click.option("--refresh", is_flag=True, help="Ask Debian for newer packages, even if there is an image.")
+
+COLD = click.option("--cold", is_flag=True, help="Boot it, even if it could be restored from a snapshot.")
+
+
+@click.group()
+def lab() -> None:
+    """Emulated hosts with real kernels and real nesting; no hardware and no root needed."""
+
+
+@lab.command("list")
+def list_cases() -> None:
+    """Show the cases, and which of them run."""
+    width = max(len(case.name) for case in CASES)
+    for case in CASES:
+        click.echo(f"{case.name:<{width}}  {case.title}")
+        for note in case.notes:
+            click.echo(f"{'':<{width}}    {note}")
+    for running_lab in labs():
+        state = "up" if running_lab.ready and running_lab.is_running() else "not up; `nestvirt lab down` removes it"
+        click.echo(f"running: {running_lab.path.name}: {state}")
+
+
+@lab.command()
+@click.argument("names", metavar="[CASE]...", nargs=-1)
+def doctor(names: tuple[str, ...]) -> None:
+    """Say what this machine lacks for the CASEs (for all, if none is named), and how to install it."""
+    cases = _told(lambda: [case_of(name) for name in names] or list(CASES))
+    lacks = lacking(cases)
+    for lack in lacks:
+        click.echo(f"missing: {lack.what} (package {lack.package})")
+    click.echo(f"images and downloads: {cache_directory()}")
+    click.echo(f"install it with: {remedy(lacks)}" if lacks else "nothing is missing")
+    if lacks:
+        raise SystemExit(1)
+
+
+@lab.command()
+@CASE
+@REFRESH
+@COLD
+def up(name: str, *, refresh: bool, cold: bool) -> None:
+    """Bring a CASE up and leave it running."""
+    case = _startable(name)
+
+    def start() -> LabDirectory:
+        with running(case, _clock(), refresh=refresh, cold=cold, keep=True) as started:
+            return started
+
+    started = _told(start)
+    inventory = shlex.quote(str(started.inventory))
+    click.echo(f"pytest --hosts={inventory}")
+    for level in case.levels:
+        click.echo(f"nestvirt lab ssh {case.name} {level}")
+    click.echo(f"nestvirt lab down {case.name}")
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@CASE
+@click.argument("level", type=click.Choice(["L0", "L1", "L2"], case_sensitive=False))
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh(name: str, level: str, command: tuple[str, ...]) -> None:
+    """Log in to a machine of the CASE that was brought up last, or run COMMAND there."""
+    case = _told(lambda: case_of(name))
+    if level.upper() not in case.levels:
+        raise click.UsageError(f"{case.name} has {', '.join(case.levels)}, no {level.upper()}")
+    found = next((each for each in labs(case.name) if each.ready), None)
+    if found is None:
+        raise click.ClickException(f"{case.name} is not up; nestvirt lab up {case.name}")
+    client = shutil.which("ssh")
+    if client is None:
+        raise click.ClickException("there is no ssh here; apt-get install openssh-client")
+    words = [client, "-F", str(found.ssh_config), level.lower(), *command]
+    raise SystemExit(subprocess.run(words, check=False).returncode)  # noqa: S603 - asked for by the user
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@CASE
+@click.option("--report", type=click.Path(path_type=Path), help="Directory of the report (default: reports/lab-CASE).")
+@REFRESH
+@COLD
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def run(name: str, report: Path | None, pytest_arguments: tuple[str, ...], *, refresh: bool, cold: bool) -> None:
+    """Bring a CASE up, run pytest over it, take it down.
+
+    Succeeds where the verdicts are those that the case expects, be they good or bad. Console and report are kept.
+    """
+    case = _startable(name)
+    kept = report or Path("reports") / f"lab-{case.name}"
+    result = _told(lambda: run_case(case, kept, pytest_arguments, _clock(), refresh=refresh, cold=cold))
+    for why in result.retried:
+        click.echo(f"started again, because: {why}")
+    for line in result.deviations:
+        click.echo(f"not as expected: {line}", err=True)
+    click.echo(f"report and console: {result.report}")
+    click.echo(f"{case.name}: {'NOT as expected' if result.deviations else 'verdicts as expected'}")
+    raise SystemExit(1 if result.deviations else 0)
+
+
+@lab.command()
+@click.argument("name", metavar="[CASE]", default="")
+def down(name: str) -> None:
+    """End the labs of a CASE, or all of them, and what killed commands have left behind."""
+    if name:
+        _told(lambda: case_of(name))
+    for found in list(labs(name)):
+        ended = _told(found.remove)
+        click.echo(f"{found.path.name}: {ended} processes ended")
+    supply.sweep_all()
+    snapshot.sweep()
+
+
+def _startable(name: str) -> LabCase:
+    """The case, if this machine has all that it needs."""
+    case = _told(lambda: case_of(name))
+    if lacks := lacking([case]):
+        missing = ", ".join(lack.what for lack in lacks)
+        raise click.ClickException(f"{case.name} can't start here, {missing} is missing: {remedy(lacks)}")
+    return case
+
+
+def _clock() -> Callable[[str], None]:
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        click.echo(f"[{time.monotonic() - began:5.1f} s] {line}", err=True)
+
+    return tell
+
+
+def _told(action: Callable[[], T]) -> T:
+    """What the action returns; what stopped it as one line, after the last lines of the console."""
+    try:
+        return action()
+    except LabError as error:
+        _refuse(error)
+
+
+def _refuse(error: LabError) -> NoReturn:
+    for line in error.console:
+        click.echo(f"  | {line}", err=True)
+    raise click.ClickException(str(error)) from None

@@ -1,0 +1,67 @@
+"""How a lab's machines are reached: an inventory, keys and known hosts made for this lab and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from pytest_nestvirt.lab.command import inner_port
+from pytest_nestvirt.lab.directory import LabDirectory
+from pytest_nestvirt.lab.keys import Keys
+from pytest_nestvirt.lab.model import LabCase
+
+_IDENTITY, _KNOWN_HOSTS = "identity", "known_hosts"
+_TIMEOUTS = {"connect": 60, "authenticate": 120, "command": 300}
+"""Seconds. An emulated machine is slow, and slower where others want the processor, too."""
+
+
+def write_access(lab: LabDirectory, case: LabCase, keys: Keys, port: int) -> None:
+    """Write inventory, identity, known_hosts and an OpenSSH configuration into the lab's directory."""
+    ports = {level: port if number == 0 else inner_port(number) for number, level in enumerate(case.levels)}
+    identity = lab.path / _IDENTITY
+    identity.touch(mode=0o600)
+    identity.write_bytes(keys.client.openssh)
+    lines = (f"[127.0.0.1]:{ports[level]} {keys.hosts[level].public}\n" for level in case.levels)
+    (lab.path / _KNOWN_HOSTS).write_text("".join(lines), "utf-8")
+    lab.inventory.write_text(_inventory(case, ports), "utf-8")
+    lab.ssh_config.write_text(_ssh_config(lab, case, ports), "utf-8")
+
+
+def _inventory(case: LabCase, ports: dict[str, int]) -> str:
+    hosts: dict[str, Any] = {}
+    for level in reversed(case.levels):
+        host: dict[str, Any] = {"address": "127.0.0.1", "port": ports[level]}
+        if hosts:
+            host["guests"] = hosts
+        hosts = {level.lower(): host}
+    defaults = {
+        "user": "root",
+        "identity": _IDENTITY,
+        "known_hosts": _KNOWN_HOSTS,
+        "agent": False,
+        "ssh_config": "/dev/null",
+        "environment": "test",
+        "expendable": True,
+        "timeouts": _TIMEOUTS,
+    }
+    told = f"# The lab {case.name}: {case.title}\n"
+    return told + yaml.safe_dump({"defaults": defaults, "hosts": hosts}, sort_keys=False)
+
+
+def _ssh_config(lab: LabDirectory, case: LabCase, ports: dict[str, int]) -> str:
+    common = {
+        "HostName": "127.0.0.1",
+        "User": "root",
+        "IdentityFile": f'"{lab.path / _IDENTITY}"',
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": f'"{lab.path / _KNOWN_HOSTS}"',
+        "StrictHostKeyChecking": "yes",
+        "ConnectTimeout": str(_TIMEOUTS["connect"]),
+    }
+    stanzas = []
+    for number, level in enumerate(case.levels):
+        jump = {"ProxyJump": case.levels[number - 1].lower()} if number else {}
+        words = {**common, "Port": str(ports[level]), **jump}
+        stanzas.append(f"Host {level.lower()}\n" + "".join(f"  {key} {value}\n" for key, value in words.items()))
+    return "\n".join(stanzas)

@@ -1,0 +1,191 @@
+"""Bringing a lab up: image, keys, emulator, and then waiting for each machine to answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pytest_nestvirt.inventory.load import load_inventory
+from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.lab.access import write_access
+from pytest_nestvirt.lab.command import DISK_IN_MACHINE, guest_command, outer_command
+from pytest_nestvirt.lab.console import last_lines, read
+from pytest_nestvirt.lab.directory import LabDirectory
+from pytest_nestvirt.lab.image import BASE, ON_DISK, USERLAND, Image
+from pytest_nestvirt.lab.keys import Keys
+from pytest_nestvirt.lab.model import LabCase, Machine
+from pytest_nestvirt.lab.overlay import Guest, Settings, overlay
+from pytest_nestvirt.lab.ports import free_port
+from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.processes import MARK, end_marked
+from pytest_nestvirt.lab.snapshot import Snapshot, monitor_of, save, snapshot_of, wait_for_restore
+from pytest_nestvirt.lab.watch import Watched, watch
+from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.transport.pool import Transports
+
+Tell = Callable[[str], None]
+"""Takes a line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """How a lab came up."""
+
+    lab: LabDirectory
+    emulator: subprocess.Popen[bytes]
+    seconds: float
+    retried: tuple[str, ...] = ()
+    """Why earlier attempts failed, one line each."""
+    restored: bool = False
+    """Whether it came from a snapshot."""
+
+
+def bring_up(case: LabCase, lab: LabDirectory, image: Image, tell: Tell, *, cold: bool = False) -> Up:
+    """Bring a case up in its directory and wait until its innermost machine answers. Raises `LabError`.
+
+    It comes from its snapshot where there is one, unless it is to start `cold`.
+    """
+    began = time.monotonic()
+    snapshot = snapshot_of(case, image) if case.snapshots else None
+    emulator = _restored(case, lab, image, snapshot, tell) if snapshot and not cold else None
+    restored = emulator is not None
+    retried: tuple[str, ...] = ()
+    if emulator is None:
+        emulator, retried = _booted(case, lab, image, snapshot, tell)
+    (lab.path / "retried").write_text("".join(f"{why}\n" for why in retried), "utf-8")
+    (lab.path / "ready").touch()
+    return Up(lab, emulator, time.monotonic() - began, retried, restored)
+
+
+def _booted(
+    case: LabCase, lab: LabDirectory, image: Image, snapshot: Snapshot | None, tell: Tell
+) -> tuple[subprocess.Popen[bytes], tuple[str, ...]]:
+    """Start it from nothing, as often as the case allows; the emulator, and why earlier attempts failed."""
+    retried: list[str] = []
+    while True:
+        keys = Keys.generate(case.levels)
+        emulator = _start(case, lab, image, keys)
+        try:
+            watch(Watched(case, lab, emulator), tell)
+            _answer(case, lab, tell)
+            if snapshot is not None:
+                _keep(lab, keys, snapshot, tell)
+                _answer(case, lab, tell)
+        except LabError as error:
+            end_marked(lab.path)
+            emulator.wait()
+            if len(retried) + 1 >= case.attempts:
+                raise
+            retried.append(str(error))
+            if lab.console.exists():
+                lab.console.rename(lab.path / f"console-{len(retried)}.log")
+            tell(f"{error}; this emulator is known to fail at times: once more")
+        else:
+            return emulator, tuple(retried)
+
+
+def _keep(lab: LabDirectory, keys: Keys, snapshot: Snapshot, tell: Tell) -> None:
+    try:
+        tell(f"kept for the next time, in {save(lab, keys, snapshot):.1f} s")
+    except LabError as error:
+        tell(f"no snapshot was taken: {error}")
+
+
+def _restored(
+    case: LabCase, lab: LabDirectory, image: Image, snapshot: Snapshot, tell: Tell
+) -> subprocess.Popen[bytes] | None:
+    """The emulator, if it came up from its snapshot; a snapshot that does not work is removed."""
+    if not snapshot.directory.is_dir() or monitor_of(lab) is None:
+        return None
+    try:
+        shutil.copy(snapshot.console, lab.path / "console-before-snapshot.log")
+        keys = snapshot.keys
+    except (LabError, OSError) as error:
+        _useless(snapshot, error, tell)
+        return None
+    emulator = _start(case, lab, image, keys, "-incoming", snapshot.source)
+    try:
+        wait_for_restore(lab)
+        tell("restored from a snapshot")
+        _answer(case, lab, tell)
+    except LabError as error:
+        end_marked(lab.path)
+        emulator.wait()
+        _useless(snapshot, error, tell)
+        return None
+    return emulator
+
+
+def _useless(snapshot: Snapshot, why: Exception, tell: Tell) -> None:
+    snapshot.forget()
+    tell(f"the snapshot is of no use and has been removed: {why}")
+
+
+def _start(case: LabCase, lab: LabDirectory, image: Image, keys: Keys, *more: str) -> subprocess.Popen[bytes]:
+    """Start the emulator, with everything that leads to its machines written down first."""
+    port = free_port()
+    write_access(lab, case, keys, port)
+    first = [(image / name).read_bytes() for name in _archives(case.machines[0])]
+    (lab.path / "initrd").write_bytes(b"".join([*first, _overlay(case, 0, keys)]))
+    command = [*outer_command(case, image, lab.path, port, monitor_of(lab)), *more]
+    with (lab.path / "emulator.log").open("wb") as log:
+        try:
+            # A session of its own: Ctrl-C is for the command, which then ends the emulator.
+            return subprocess.Popen(  # noqa: S603 - words of our own, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, MARK: str(lab.path)},
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise LabError(f"lab: {command[0]} is missing; `nestvirt lab doctor` names the package") from None
+
+
+def _archives(machine: Machine) -> tuple[str, ...]:
+    return (BASE,) if machine.disk else (BASE, USERLAND)
+
+
+def _overlay(case: LabCase, number: int, keys: Keys) -> bytes:
+    """The archive of one machine, with that of its guest inside, and so on."""
+    machine, level = case.machines[number], case.levels[number]
+    guest = None
+    if number + 1 < len(case.machines):
+        archives = tuple(f"/{ON_DISK}/{name}" for name in _archives(case.machines[number + 1]))
+        guest = Guest(_overlay(case, number + 1, keys), guest_command(case, number + 1), archives)
+    settings = Settings(
+        level=level,
+        modules=case.architecture.modules,
+        disk=DISK_IN_MACHINE if machine.disk else "",
+        kvm=machine.kvm,
+        host_key=keys.hosts[level],
+        client=keys.client,
+        files={"etc/modprobe.d/kvm.conf": machine.modprobe} if machine.modprobe else {},
+        guest=guest,
+    )
+    return overlay(settings)
+
+
+def _answer(case: LabCase, lab: LabDirectory, tell: Tell) -> None:
+    """Log in to the innermost machine, and so to those around it."""
+    began = time.monotonic()
+    inventory = load_inventory([lab.inventory])
+    innermost = inventory.hosts[-1]
+    with Transports(inventory, _not_recorded) as transports:
+        try:
+            completed = transports.of(innermost).run("true")
+        except TransportError as error:
+            raise LabError(f"lab {case.name}: {error}", last_lines(read(lab.console))) from None
+    if completed.exit_code != 0:
+        raise LabError(f"lab {case.name}: `true` ended with {completed.exit_code} on {innermost.name}")
+    tell(f"{innermost.name.upper()} has been logged in to, in {time.monotonic() - began:.1f} s")
+
+
+def _not_recorded(host: Host) -> NoReturn:
+    raise LabError(f"lab: {host.name} is not recorded")

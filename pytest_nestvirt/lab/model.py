@@ -1,0 +1,95 @@
+"""What a lab is, as data: an architecture, the machines inside each other, and what is to be found out about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_nestvirt.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What all machines of one architecture have in common."""
+
+    debian: str
+    """Debian's name for it: `ppc64el`."""
+    kernel: str
+    """Metapackage of the kernel: `linux-image-powerpc64le`."""
+    console: str
+    """Device that the kernel talks to: `hvc0`."""
+    modules: tuple[str, ...]
+    """Modules by which a machine finds its devices."""
+    emulator: str
+    """Program that emulates it here, and that runs guests there: `qemu-system-ppc64`."""
+    emulator_package: str
+    """Debian's package of that program."""
+    guests: bool = True
+    """Whether its machines are to run guests, and so have that program, too."""
+    block_device: str = "virtio-blk-pci"
+    network_device: str = "virtio-net-pci,romfile="
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One level of a lab."""
+
+    options: tuple[str, ...]
+    """Words that QEMU is given about machine and processor."""
+    memory: int
+    """MiB."""
+    seconds: float
+    """From its start until it answers to SSH, as measured on two cores without other load."""
+    kvm: str = ""
+    """Module by which it runs guests; empty for one that is not to."""
+    modprobe: str = ""
+    """Text of its /etc/modprobe.d/kvm.conf; empty for none."""
+    disk: bool = True
+    """Whether it has the disk with Python and QEMU; without it there is BusyBox, and SSH."""
+    block: str = ""
+    """More words for its block device: where on the bus it sits."""
+    network: str = ""
+    """The same for its network device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a run over the lab has to find: verdict -> requirements, by the name of the machine.
+
+    What does not apply and what asks for a permission is left out; everything else has to be named.
+    """
+
+    verdicts: Mapping[str, Mapping[Verdict, tuple[str, ...]]]
+
+    def table(self) -> dict[tuple[str, str], Verdict]:
+        """(machine, requirement) -> verdict."""
+        return {
+            (host, requirement): verdict
+            for host, by_verdict in self.verdicts.items()
+            for verdict, requirements in by_verdict.items()
+            for requirement in requirements
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LabCase:
+    """One lab that can be brought up."""
+
+    name: str
+    title: str
+    architecture: Architecture
+    machines: tuple[Machine, ...]
+    """The outermost first; L0, L1 and L2 are their names."""
+    expected: Expected
+    kernel_options: str = "quiet mitigations=off panic=-1"
+    attempts: int = 1
+    """How often it is started before it counts as broken; above 1 where the emulator is known to fail at times."""
+    snapshots: bool = False
+    """Whether it is kept on disk once it is up, and comes up from there."""
+    notes: tuple[str, ...] = field(default=())
+    """How deep it goes, and why not deeper."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the machines: L0, L1, ..."""
+        return tuple(f"L{level}" for level in range(len(self.machines)))

@@ -1,0 +1,163 @@
+"""Machines that are kept running on disk: a lab that has come up once comes up again in seconds.
+
+A snapshot holds the keys of the lab it was taken of, which open nothing but machines restored from it; its directory is
+the user's alone. It is taken while every level is idle: with a processor inside a guest, QEMU writes one that can't be
+loaded ("vCPU set in guest-mode inconsistent with migrated kernel nested state").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_nestvirt.lab.directory import LabDirectory, labs
+from pytest_nestvirt.lab.image import Image
+from pytest_nestvirt.lab.keys import Keys
+from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.places import cache_directory
+from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.qmp import LONGEST_PATH, Monitor
+
+STATE, _KEYS = "state", "keys.json"
+_IDLE_SECONDS = 20.0
+_BETWEEN = 0.05
+_SAVING_SECONDS = 60.0
+_HALTED = re.compile(r"HLT=(\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot on disk: the state of the outermost machine, with all that runs inside it."""
+
+    directory: Path
+
+    @property
+    def keys(self) -> Keys:
+        """The keys that its machines have. Raises `LabError`."""
+        try:
+            return Keys.from_json(json.loads((self.directory / _KEYS).read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise LabError(f"lab: the snapshot {self.directory.name} has no keys") from None
+
+    @property
+    def console(self) -> Path:
+        """What its machines had printed until then."""
+        return self.directory / "console.log"
+
+    @property
+    def source(self) -> str:
+        """For QEMU's -incoming."""
+        return f"exec:cat {shlex.quote(str(self.directory / STATE))}"
+
+    def forget(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def snapshot_of(case: LabCase, image: Image) -> Snapshot:
+    """Where the snapshot of a case over an image is kept; whether there is one is another question."""
+    emulator = subprocess.run(  # noqa: S603
+        [case.architecture.emulator, "--version"], capture_output=True, text=True, check=False
+    ).stdout.partition("\n")[0]
+    told = "\0".join((repr(case.machines), case.kernel_options, image.directory.name, emulator))
+    return Snapshot(cache_directory() / "snapshots" / f"{case.name}-{hashlib.sha256(told.encode()).hexdigest()[:20]}")
+
+
+def monitor_of(lab: LabDirectory) -> Path | None:
+    """The emulator's monitor; None where the lab's directory has too long a name for one."""
+    path = lab.path / "qmp"
+    return path if len(str(path).encode()) <= LONGEST_PATH else None
+
+
+def save(lab: LabDirectory, keys: Keys, snapshot: Snapshot) -> float:
+    """Keep a lab that is up, which then goes on; the seconds that it stood still. Raises `LabError`."""
+    path = monitor_of(lab)
+    if path is None:
+        raise LabError(f"lab: {lab.path} has too long a name for a monitor, so that no snapshot can be taken")
+    snapshot.directory.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".saving-{lab.path.name}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=snapshot.directory.parent) as made_in, Monitor(path) as monitor:
+        result = Path(made_in) / "snapshot"
+        result.mkdir(mode=0o700)
+        shutil.copy(lab.console, result)
+        (result / _KEYS).write_text(json.dumps(keys.as_json()), "utf-8")
+        began = time.monotonic()
+        try:
+            _stop_idle(monitor)
+            _write(monitor, result / STATE)
+        finally:
+            monitor.run("cont")
+        if not snapshot.directory.exists():
+            result.rename(snapshot.directory)
+        _forget_others(snapshot)
+        return time.monotonic() - began
+
+
+def _forget_others(snapshot: Snapshot) -> None:
+    """Remove those of the same case over an older image or emulator: half a gigabyte each."""
+    case = snapshot.directory.name.rpartition("-")[0]
+    for other in snapshot.directory.parent.iterdir():
+        if other != snapshot.directory and other.name.rpartition("-")[0] == case:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _stop_idle(monitor: Monitor) -> None:
+    """Stop the machine at a moment when its processor waits for an interrupt, which it does in no guest.
+
+    It is looked at while it runs and stopped only where that promises something: each stop disturbs its clocks.
+    """
+    until = time.monotonic() + _IDLE_SECONDS
+    while time.monotonic() < until:
+        if _waits(monitor):
+            monitor.run("stop")
+            if _waits(monitor):
+                return
+            monitor.run("cont")
+        time.sleep(_BETWEEN)
+    raise LabError("lab: the machine is never idle, so that no snapshot can be taken")
+
+
+def _waits(monitor: Monitor) -> bool:
+    told = monitor.run("human-monitor-command", **{"command-line": "info registers"})
+    return _HALTED.findall(told) == ["1"]
+
+
+def _write(monitor: Monitor, state: Path) -> None:
+    monitor.run("migrate-set-parameters", **{"max-bandwidth": 10**11})
+    monitor.run("migrate", uri=f"exec:cat > {shlex.quote(str(state))}")
+    until = time.monotonic() + _SAVING_SECONDS
+    while (told := monitor.run("query-migrate")).get("status") != "completed":
+        if told.get("status") in {"failed", "cancelled"} or time.monotonic() > until:
+            raise LabError(f"lab: the snapshot could not be written: {told.get('error-desc', told.get('status'))}")
+        time.sleep(0.05)
+
+
+def wait_for_restore(lab: LabDirectory) -> None:
+    """Wait until a restored machine runs. Raises `LabError`."""
+    path = monitor_of(lab)
+    if path is None:
+        raise LabError(f"lab: {lab.path} has too long a name for a monitor")
+    with Monitor(path) as monitor:
+        until = time.monotonic() + _SAVING_SECONDS
+        while monitor.run("query-status")["status"] == "inmigrate":
+            if time.monotonic() > until:
+                raise LabError("lab: the snapshot was not loaded in time")
+            time.sleep(0.02)
+        # It was stopped when it was saved, and wakes up as it was.
+        monitor.run("cont")
+
+
+def sweep() -> None:
+    """Remove what killed commands have left half-written: what belongs to no lab that there is."""
+    alive = {lab.path.name for lab in labs()}
+    for left in (cache_directory() / "snapshots").glob(".saving-*"):
+        if left.name.removeprefix(".saving-").rpartition("-")[0] not in alive:
+            shutil.rmtree(left, ignore_errors=True)

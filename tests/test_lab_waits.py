@@ -1,0 +1,111 @@
+"""How a lab is waited for: progress is told, death and silence end the wait with what was printed, one retry is reported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_nestvirt.lab import boot, watch
+from pytest_nestvirt.lab.boot import Up, bring_up
+from pytest_nestvirt.lab.cases import case_of
+from pytest_nestvirt.lab.directory import new_lab
+from pytest_nestvirt.lab.image import BASE, DISK, KERNEL, Image
+from pytest_nestvirt.lab.problem import LabError
+
+FINDS_CONSOLE = """#!/bin/sh
+for word in "$@"; do case $word in file,id=console,path=*) console=${word#*path=} ;; esac; done
+"""
+Emulate = Callable[[str], None]
+
+
+@pytest.fixture
+def emulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emulate:
+    """Put a script in the place of the emulator; it finds its console in `$console`."""
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(boot, "_answer", lambda *_: None)
+
+    def put(script: str) -> None:
+        file = tmp_path / "qemu-system-ppc64"
+        file.write_text(FINDS_CONSOLE + script)
+        file.chmod(0o755)
+
+    return put
+
+
+def start(tmp_path: Path, told: list[str], attempts: int = 1) -> Up:
+    """Bring a machine up, and down again."""
+    case = case_of("power9")
+    case = replace(case, machines=case.machines[:1], attempts=attempts)
+    for name in (BASE, KERNEL, DISK):
+        (tmp_path / name).write_bytes(b"")
+    lab = new_lab(case.name)
+    try:
+        up = bring_up(case, lab, Image(tmp_path), told.append)
+    finally:
+        told += sorted(path.name for path in lab.path.glob("console*.log"))
+        lab.remove()
+    up.emulator.wait()
+    return up
+
+
+def test_stages_are_told_with_the_seconds_expected(tmp_path: Path, emulate: Emulate) -> None:
+    """Each stage is a line, and a machine that has no KVM is said to have none."""
+    emulate('for m in booted "kvm 1" ssh; do echo "nestvirt-lab L0 $m up=1.0" >>"$console"; done; exec sleep 60')
+    told: list[str] = []
+    up = start(tmp_path, told)
+    assert up.retried == ()
+    assert told[0].startswith("L0 has booted after 0 s (expected: SSH after 11 s)")
+    assert told[1] == "L0 has no KVM: modprobe ended with 1"
+    assert told[2].startswith("L0 answers to SSH")
+
+
+def test_death_ends_the_wait_with_the_last_lines(tmp_path: Path, emulate: Emulate) -> None:
+    """A panic is no reason to wait any longer."""
+    emulate('printf "first\\nKernel panic - not syncing: x\\n" >>"$console"; exec sleep 60')
+    with pytest.raises(LabError, match="a machine has died: Kernel panic - not syncing: x") as caught:
+        start(tmp_path, [])
+    assert caught.value.console == ("first", "Kernel panic - not syncing: x")
+
+
+def test_emulator_that_ends_is_quoted(tmp_path: Path, emulate: Emulate) -> None:
+    """What it said on its way out is what a person needs."""
+    emulate("echo 'Could not set up host forwarding rule' >&2; exit 1")
+    with pytest.raises(LabError, match="the emulator ended with 1: Could not set up host forwarding rule"):
+        start(tmp_path, [])
+
+
+def test_silence_ends_the_wait_and_printing_prolongs_it(
+    tmp_path: Path, emulate: Emulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the time since the start counts, but that since the last character: slow is not the same as stuck."""
+    monkeypatch.setattr(watch, "_PATIENCE", 1.5)
+    monkeypatch.setattr(watch, "_STRETCH", 0.0)
+    emulate('for i in 1 2 3 4 5 6 7 8; do echo "line $i" >>"$console"; sleep 0.3; done; exec sleep 60')
+    with pytest.raises(LabError, match="nothing new on the console") as caught:
+        start(tmp_path, [])
+    assert caught.value.console[-1] == "line 8"
+
+
+def test_second_attempt_is_reported_and_the_first_console_kept(tmp_path: Path, emulate: Emulate) -> None:
+    """Where an emulator is known to fail, the lab comes up all the same, and says what happened."""
+    emulate(
+        f'if [ ! -e {tmp_path}/once ]; then : >{tmp_path}/once; echo "KVM internal error." >>"$console"; exec sleep 60; fi\n'
+        'echo "nestvirt-lab L0 ssh up=1.0" >>"$console"; exec sleep 60'
+    )
+    told: list[str] = []
+    up = start(tmp_path, told, attempts=2)
+    assert up.retried == ("lab power9: a machine has died: KVM internal error.",)
+    assert told[-2:] == ["console-1.log", "console.log"]
+
+
+def test_attempts_are_not_endless(tmp_path: Path, emulate: Emulate) -> None:
+    """What fails twice fails."""
+    emulate('echo "KVM internal error." >>"$console"; exec sleep 60')
+    with pytest.raises(LabError, match="KVM internal error"):
+        start(tmp_path, [], attempts=2)
