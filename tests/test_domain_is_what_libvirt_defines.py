@@ -93,7 +93,13 @@ def test_domains_of_real_systems() -> None:
 def test_a_domain_is_parsed() -> None:
     """The fields that are always there, in the units that are promised."""
     found = domain("<memoryBacking><hugepages/></memoryBacking><devices><iommu model='intel'/></devices>")
-    assert (found.name, found.type, found.accel, found.arch, found.machine) == ("l1", "kvm", "kvm", "x86_64", "pc-q35-8.0")
+    assert (found.name, found.type, found.accel, found.arch, found.machine) == (
+        "l1",
+        "kvm",
+        "kvm",
+        "x86_64",
+        "pc-q35-8.0",
+    )
     assert (found.uuid, found.memory_kib, found.vcpus) == ("c7a5fdbd-edaf-9455-926a-d65c16db1809", 2048, 4)
     assert (found.hugepages, found.iommu, found.nested_hv, found.cpu_elements) == (True, "intel", "absent", 0)
     assert domain().iommu is None
@@ -120,7 +126,9 @@ def test_cpu_modes(cpu: str, mode: str) -> None:
 
 def test_features_and_policies() -> None:
     """`require` where no policy is written; one that is named twice with different policies is unknown."""
-    found = domain("<cpu mode='custom'><model>X</model><feature name='vmx'/><feature policy='disable' name='vmx-ept'/></cpu>")
+    found = domain(
+        "<cpu mode='custom'><model>X</model><feature name='vmx'/><feature policy='disable' name='vmx-ept'/></cpu>"
+    )
     assert found.features == {"vmx": "require", "vmx-ept": "disable"}
     assert found.vmx_sub_features == {"vmx-ept"}
     assert (found.policy("svm"), found.demands("vmx"), found.declines("vmx-ept")) == ("absent", True, True)
@@ -261,7 +269,15 @@ def test_tables_of_virsh() -> None:
     assert parse_list(" Id   Name   State\n--------------------\n\n", "x") == ()
 
 
-@pytest.mark.parametrize("text", ["", "error: failed to connect to the hypervisor\nerror: no socket\n", "Usage:\n", "-bash: virsh: command not found"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "error: failed to connect to the hypervisor\nerror: no socket\n",
+        "Usage:\n",
+        "-bash: virsh: command not found",
+    ],
+)
 def test_what_is_no_table_is_unknown(text: str) -> None:
     """No domains and no answer are two things."""
     with pytest.raises(Unobservable):
@@ -277,7 +293,10 @@ def test_a_table_that_is_written_is_read_back(domains: list[tuple[str, str]]) ->
     """Whatever the names are, in the layout of virsh with its columns as wide as needed."""
     width = max([len(name) for name, _ in domains] + [4])
     lines = [f" Id   {'Name':<{width}}   State", "-" * (width + 20)]
-    lines += [f" {'-' if state == 'shut off' else number:<4} {name:<{width}}   {state}" for number, (name, state) in enumerate(domains, 1)]
+    lines += [
+        f" {'-' if state == 'shut off' else number:<4} {name:<{width}}   {state}"
+        for number, (name, state) in enumerate(domains, 1)
+    ]
     found = [(row.name, row.state) for row in parse_list("\n".join(lines) + "\n\n", "x")]
     assert found == domains
 
@@ -287,7 +306,10 @@ def test_versions_of_virsh() -> None:
     text = "Compiled against library: libvirt 9.0.0\nUsing library: libvirt 8.10.1\nUsing API: QEMU 8.10.1\nRunning hypervisor: QEMU 7.2.0\n"
     assert parse_versions(text, "x").library == (8, 10, 1)
     assert parse_versions(text, "x").hypervisor == (7, 2, 0)
-    assert parse_versions("Using library: libvir 0.10.2\nCannot extract running QEMU hypervisor version\n", "x").hypervisor == ()
+    assert (
+        parse_versions("Using library: libvir 0.10.2\nCannot extract running QEMU hypervisor version\n", "x").hypervisor
+        == ()
+    )
     facts = Libvirt(reader({VERSION: "Using library: libvirt 8.0.0\n"}))
     assert facts.version == (8, 0, 0)
     with pytest.raises(Unobservable):
@@ -325,7 +347,11 @@ def test_active_and_stored_definitions() -> None:
     running = Libvirt(reader(sections)).domains["l1"]
     assert running.active is not None
     assert running.inactive is not None
-    assert (running.running, running.xml.cpu_mode, running.inactive.cpu_mode) == (True, "host-model", "host-passthrough")
+    assert (running.running, running.xml.cpu_mode, running.inactive.cpu_mode) == (
+        True,
+        "host-model",
+        "host-passthrough",
+    )
     off = Libvirt(reader({**sections, LIST: ROW.format(id="-", name="l1", state="shut off")})).domains["l1"]
     assert off.active is None
     assert (off.running, off.xml.cpu_mode) == (False, "host-passthrough")
@@ -420,7 +446,9 @@ def test_the_default_of_other_binaries_is_unknown(binary: str) -> None:
 
 def test_machine_options_and_names() -> None:
     """-machine is merged, -name has the guest with and without a key, `,,` is a comma."""
-    process = argv("-name", "guest=a,,b,debug-threads=on", "-machine", "pseries,accel=kvm", "-machine", "cap-nested-hv=on")
+    process = argv(
+        "-name", "guest=a,,b,debug-threads=on", "-machine", "pseries,accel=kvm", "-machine", "cap-nested-hv=on"
+    )
     assert process.name == "a,b"
     assert process.machine_options == {"type": "pseries", "accel": "kvm", "cap-nested-hv": "on"}
     assert argv("-name", "plain,process=x").name == "plain"

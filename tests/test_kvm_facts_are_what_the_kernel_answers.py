@@ -48,7 +48,9 @@ def on(machine: str) -> Sections:
     return {"sos_commands/kernel/uname_-a": f"Linux a 5.14.0 #1 SMP {machine} GNU/Linux\n"}
 
 
-@pytest.mark.parametrize("raw, expected", [("Y", True), ("y", True), ("1\n", True), ("N", False), ("n", False), ("0\n", False)])
+@pytest.mark.parametrize(
+    "raw, expected", [("Y", True), ("y", True), ("1\n", True), ("N", False), ("n", False), ("0\n", False)]
+)
 def test_nested_is_read_as_the_documents_say(raw: str, expected: bool) -> None:
     """Y, y and 1 are on; N, n and 0 are off."""
     assert kvm(ON_INTEL, LOADED, {"sys/module/kvm_intel/parameters/nested": raw}).nested is expected
@@ -76,7 +78,8 @@ def test_a_module_that_is_not_loaded_is_not_switched_off() -> None:
 
 
 @pytest.mark.parametrize(
-    "machine, expected", [("ppc64le", "kvm_hv"), ("ppc64", "kvm_hv"), ("s390x", "kvm"), ("aarch64", None), ("riscv64", None)]
+    "machine, expected",
+    [("ppc64le", "kvm_hv"), ("ppc64", "kvm_hv"), ("s390x", "kvm"), ("aarch64", None), ("riscv64", None)],
 )
 def test_the_module_depends_on_the_architecture(machine: str, expected: str | None) -> None:
     """kvm_hv on POWER, kvm on IBM Z; elsewhere no module has the parameter."""
@@ -108,7 +111,9 @@ def test_the_module_depends_on_the_architecture(machine: str, expected: str | No
         ("cyrix", set(), set(), None),
     ],
 )
-def test_the_module_of_x86_is_evident_or_unknown(vendor: str, flags: set[str], loaded: set[str], expected: str | None) -> None:
+def test_the_module_of_x86_is_evident_or_unknown(
+    vendor: str, flags: set[str], loaded: set[str], expected: str | None
+) -> None:
     """Vendor, flags and loaded modules agree on one, or none is chosen."""
     if expected:
         assert choose_x86_module(vendor, flags, loaded) == expected
@@ -133,7 +138,10 @@ def test_the_wrong_vendor_s_module_tells_nothing() -> None:
 def test_modules_are_those_of_sysfs() -> None:
     """Loaded and built-in ones; /proc/modules decides only where sysfs was recorded for another kvm module."""
     assert kvm(ON_INTEL, LOADED).modules == {"kvm", "kvm_intel"}
-    record = {"sys/module/kvm_intel/parameters/nested": "Y\n", "proc/modules": "kvm_intel 1 0 - Live 0x0\nkvm 1 1 kvm_intel, Live 0x0\n"}
+    record = {
+        "sys/module/kvm_intel/parameters/nested": "Y\n",
+        "proc/modules": "kvm_intel 1 0 - Live 0x0\nkvm 1 1 kvm_intel, Live 0x0\n",
+    }
     assert kvm(ON_INTEL, record).modules == {"kvm", "kvm_intel"}
     with pytest.raises(Unobservable, match="built in"):
         _ = kvm(ON_INTEL, {"proc/modules": "loop 1 0 - Live 0x0\n"}).modules

@@ -118,7 +118,11 @@ def test_what_the_inventory_declares() -> None:
     with observing() as seen:
         assert built["kvm01"].declared.environment == "dev"
     assert seen[0].sources == ("inventory",)
-    assert (built["l1"].declared.provider, built["l1"].declared.treat_as, built["l1"].declared.expendable) == ("libvirt", None, False)
+    assert (built["l1"].declared.provider, built["l1"].declared.treat_as, built["l1"].declared.expendable) == (
+        "libvirt",
+        None,
+        False,
+    )
     with pytest.raises(Unobservable):
         _ = built["l1"].declared.environment
 
@@ -147,14 +151,24 @@ def test_every_fact_of_a_machine_is_a_value_or_unknown() -> None:
 def test_the_dump() -> None:
     """Values at their paths, null where unknown, with where they were read and why the rest is unknown."""
     told = json.loads(json.dumps(dump(machines(kvm01=PARENT)["kvm01"])))
-    assert (told["arch"], told["arch_family"], told["cpu"]["vendor"], told["cpu"]["nested"]["capable"]) == ("x86_64", "x86", "intel", "yes")
+    assert (told["arch"], told["arch_family"], told["cpu"]["vendor"], told["cpu"]["nested"]["capable"]) == (
+        "x86_64",
+        "x86",
+        "intel",
+        "yes",
+    )
     assert (told["os"]["id"], told["os"]["version"], told["os"]["version_numbers"]) == ("rhel", "8.10", [8, 10])
     assert told["os"]["release_rules"]["rhel8_l0"] == {"listed": True, "covered": True}
     assert told["provenance"]["cpu.flags"] == ["proc/cpuinfo"]
     assert told["kvm"]["nested"] is None
     assert told["unknown"]["kvm.nested"] == {"source": "sys/module/kvm_intel/parameters/nested", "why": "not collected"}
     found = told["domains"]["Intel-L1"]
-    assert (found["cpu_mode"], found["accel"], found["hugepages"], found["nested_hv"]) == ("host-passthrough", "kvm", False, "absent")
+    assert (found["cpu_mode"], found["accel"], found["hugepages"], found["nested_hv"]) == (
+        "host-passthrough",
+        "kvm",
+        False,
+        "absent",
+    )
     assert found["rules"] == {"rhel": "pass", "ubuntu": "pass", "kvm_wiki": "pass"}
     assert told["qemu"]["processes"][0]["pid"] == 42
     assert "domain" not in told

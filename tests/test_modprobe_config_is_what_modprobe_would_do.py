@@ -70,7 +70,10 @@ def test_comments_and_continuations() -> None:
     text = "# options kvm_intel nested=1\n#options kvm_intel nested=1 \\\noptions kvm_intel nested=1\n  # no command\n"
     assert parse_directives("f", text) == ()
     joined = parse_directives("f", "\noptions kvm_intel \\\n  nested=1 \\\n  ept=1\noptions kvm nested=0\n")
-    assert [(d.line, d.module, d.argument) for d in joined] == [(2, "kvm_intel", "nested=1   ept=1"), (5, "kvm", "nested=0")]
+    assert [(d.line, d.module, d.argument) for d in joined] == [
+        (2, "kvm_intel", "nested=1   ept=1"),
+        (5, "kvm", "nested=0"),
+    ]
 
 
 def test_other_commands_are_kept() -> None:
@@ -94,7 +97,11 @@ def test_a_file_masks_those_of_its_name() -> None:
         "run/modprobe.d/": ["z.conf"],
         "etc/modprobe.d/": ["kvm.conf", "b.conf~", ".hidden.conf"],
     }
-    assert effective_files(listings) == ("usr/lib/modprobe.d/a.conf", "etc/modprobe.d/kvm.conf", "run/modprobe.d/z.conf")
+    assert effective_files(listings) == (
+        "usr/lib/modprobe.d/a.conf",
+        "etc/modprobe.d/kvm.conf",
+        "run/modprobe.d/z.conf",
+    )
     masked = {
         "etc/modprobe.d/": "kvm.conf\n",
         "lib/modprobe.d/": "kvm.conf\n",
@@ -117,8 +124,15 @@ def test_files_are_read_by_name_across_directories() -> None:
 
 def test_lines_accumulate_and_the_last_one_wins() -> None:
     """Two lines of one module set two parameters; of one parameter the last value holds."""
-    facts = modprobe(NOTHING, files(a="options kvm nested=1\noptions kvm nested=0 hpage=1\n", b="options kvm nested=1\n"))
-    assert [(o.name, o.value) for o in facts.options] == [("nested", "1"), ("nested", "0"), ("hpage", "1"), ("nested", "1")]
+    facts = modprobe(
+        NOTHING, files(a="options kvm nested=1\noptions kvm nested=0 hpage=1\n", b="options kvm nested=1\n")
+    )
+    assert [(o.name, o.value) for o in facts.options] == [
+        ("nested", "1"),
+        ("nested", "0"),
+        ("hpage", "1"),
+        ("nested", "1"),
+    ]
     nested, hpage = facts.setting("kvm", "nested"), facts.setting("kvm", "hpage")
     assert nested is not None
     assert (nested.value, nested.file) == ("1", "etc/modprobe.d/b.conf")
@@ -133,7 +147,9 @@ def test_options_of_another_module_set_nothing() -> None:
     assert facts.origin("kvm_intel", "nested") is Origin.KERNEL_DEFAULT
 
 
-@pytest.mark.parametrize("word", ["kvm-intel.nested=1", "kvm_intel.nested=1", '"kvm_intel.nested=1"', 'kvm-intel.nested="1"'])
+@pytest.mark.parametrize(
+    "word", ["kvm-intel.nested=1", "kvm_intel.nested=1", '"kvm_intel.nested=1"', 'kvm-intel.nested="1"']
+)
 def test_the_kernel_command_line_wins(word: str) -> None:
     """Over every file, in both spellings of the module's name."""
     facts = modprobe(NOTHING, files(kvm="options kvm_intel nested=0\n"), {"proc/cmdline": f"ro quiet {word} splash\n"})
@@ -203,7 +219,9 @@ def test_only_a_listing_of_etc_tells_what_is_not_there() -> None:
     with pytest.raises(Unobservable):
         modprobe(record).setting("kvm_intel", "nested")
     assert modprobe(record, {"etc/modprobe.d/": "kvm.conf\n"}).setting("kvm_intel", "nested") is None
-    assert modprobe({**dict.fromkeys(DIRECTORIES, Status.MISSING), "proc/cmdline": "ro\n"}).setting("kvm", "hpage") is None
+    assert (
+        modprobe({**dict.fromkeys(DIRECTORIES, Status.MISSING), "proc/cmdline": "ro\n"}).setting("kvm", "hpage") is None
+    )
     with pytest.raises(Unobservable):
         modprobe(NOTHING).setting("vfio", "x")
 
@@ -248,7 +266,17 @@ def test_words_that_only_newer_kernels_take_are_unknown() -> None:
 
 @pytest.mark.parametrize(
     "value, expected",
-    [("1", True), ("Y", True), ("yes", True), ("on", True), ("2", True), ("0x0", False), ("0", False), ("N", False), ("off", False)],
+    [
+        ("1", True),
+        ("Y", True),
+        ("yes", True),
+        ("on", True),
+        ("2", True),
+        ("0x0", False),
+        ("0", False),
+        ("N", False),
+        ("off", False),
+    ],
 )
 def test_enabled(value: str, expected: bool) -> None:
     """What the parameter is going to be, as the kernel's parsers for truth values and numbers read it."""

@@ -13,7 +13,9 @@ BODY = '    assert "vmx" in l0.cpu.flags\n'
 ARGUMENTS = ("house", "--hosts=inventory.yml", "--nestvirt-report=out")
 
 
-def _run(folder: Path, checks: str, *arguments: str, conforming: bool = False, **environment: str) -> tuple[int, str, str]:
+def _run(
+    folder: Path, checks: str, *arguments: str, conforming: bool = False, **environment: str
+) -> tuple[int, str, str]:
     """Exit code, verdict of HOUSE-VMX on an L0, state of its chain."""
     suite(folder, checks=checks)
     record(folder / "l0", MACHINE if conforming else VIOLATING)
@@ -56,7 +58,8 @@ AFTERTHOUGHTS = {
     + CHECKS.replace("@requirement", '@pytest.mark.parametrize("flag", ["vmx", "ept"])\n@requirement', 1)
     .replace("(l0: Machine)", "(l0: Machine, flag: str)", 1)
     .replace('"vmx" in', "flag in", 1),
-    "it is expected to fail": "import pytest\n\n" + CHECKS.replace("@requirement", "@pytest.mark.xfail\n@requirement", 1),
+    "it is expected to fail": "import pytest\n\n"
+    + CHECKS.replace("@requirement", "@pytest.mark.xfail\n@requirement", 1),
 }
 
 

@@ -63,7 +63,11 @@ def test_release_files_of_real_systems() -> None:
         listed = ["yes" if level.listed else "no" for level in levels]
         wanted = [row["rhel_l0_supported"], row["rhel_l1_supported"], row["rhel_l2_supported"]]
         assert (facts.id, facts.version_id) == (row["id"], row["version_id"]), row
-        assert (numbers, listed, rules.ubuntu_nested_default) == ([row["major"], row["minor"]], wanted, row["ubuntu_nested_default"]), row
+        assert (numbers, listed, rules.ubuntu_nested_default) == (
+            [row["major"], row["minor"]],
+            wanted,
+            row["ubuntu_nested_default"],
+        ), row
 
 
 def test_id_and_version_are_taken_as_written() -> None:
@@ -107,7 +111,9 @@ def test_usr_lib_stands_in_for_etc() -> None:
 )
 def test_systems_that_have_redhat_release_only(line: str, os_id: str, version: tuple[int, ...], beta: bool) -> None:
     """RHEL 6 and 7.0 have nothing else."""
-    facts = os_of({"etc/os-release": Status.MISSING, "usr/lib/os-release": Status.MISSING, "etc/redhat-release": line + "\n"})
+    facts = os_of(
+        {"etc/os-release": Status.MISSING, "usr/lib/os-release": Status.MISSING, "etc/redhat-release": line + "\n"}
+    )
     assert (facts.id, facts.version, facts.beta) == (os_id, version, beta)
 
 
@@ -115,7 +121,10 @@ def test_oracle_linux_ships_the_line_of_rhel() -> None:
     """It has its own file beside it, and is not RHEL."""
     line = "Red Hat Enterprise Linux Server release 6.4 (Santiago)\n"
     assert os_of({"etc/redhat-release": line, "etc/oracle-release": "Oracle Linux Server release 6.4\n"}).id == "ol"
-    assert os_of({**release("ol", "8.6"), "etc/redhat-release": "Red Hat Enterprise Linux release 8.6 (Ootpa)\n"}).id == "ol"
+    assert (
+        os_of({**release("ol", "8.6"), "etc/redhat-release": "Red Hat Enterprise Linux release 8.6 (Ootpa)\n"}).id
+        == "ol"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +151,10 @@ def test_agreement_is_no_contradiction() -> None:
         assert os_of({"etc/os-release": RHEL_8_6, "etc/redhat-release": line}).version == (8, 6)
     centos = {**release("centos", "7"), "etc/redhat-release": "CentOS Linux release 7.9.2009 (Core)\n"}
     assert os_of(centos).version == (7,)
-    coreos = {**release("rhel", "9.4", VARIANT_ID="coreos"), "etc/redhat-release": "Red Hat Enterprise Linux CoreOS release 4.16\n"}
+    coreos = {
+        **release("rhel", "9.4", VARIANT_ID="coreos"),
+        "etc/redhat-release": "Red Hat Enterprise Linux CoreOS release 4.16\n",
+    }
     assert os_of(coreos).id == "rhcos"
 
 
@@ -157,13 +169,22 @@ def test_betas() -> None:
     beta = os_of(release("rhel", "8.2", REDHAT_SUPPORT_PRODUCT_VERSION="8.2 Beta"))
     assert beta.beta
     assert not beta.release_rules.rhel8_l0.covered
-    assert os_of({"etc/os-release": RHEL_8_6, "etc/redhat-release": "Red Hat Enterprise Linux release 8.6 Beta (Ootpa)\n"}).beta
+    assert os_of(
+        {"etc/os-release": RHEL_8_6, "etc/redhat-release": "Red Hat Enterprise Linux release 8.6 Beta (Ootpa)\n"}
+    ).beta
     assert not os_of({"etc/os-release": RHEL_8_6}).beta
 
 
 @pytest.mark.parametrize(
     "version, l0, l1",
-    [("7.7", False, False), ("7.8", False, True), ("7.9", False, True), ("8.1", False, False), ("8.2", True, True), ("8.10", True, True)],
+    [
+        ("7.7", False, False),
+        ("7.8", False, True),
+        ("7.9", False, True),
+        ("8.1", False, False),
+        ("8.2", True, True),
+        ("8.10", True, True),
+    ],
 )
 def test_lists_of_the_rhel_8_document(version: str, l0: bool, l1: bool) -> None:
     """RHEL 8.2 and later at each level; RHEL 7.8 and later in guests only."""
@@ -179,7 +200,9 @@ def test_rhel_9_is_listed_by_the_letter_only() -> None:
     assert "letter" in rules.note
 
 
-@pytest.mark.parametrize("build, kind, listed", [(14393, 3, True), (17763, 2, True), (17763, 1, False), (20348, 3, False)])
+@pytest.mark.parametrize(
+    "build, kind, listed", [(14393, 3, True), (17763, 2, True), (17763, 1, False), (20348, 3, False)]
+)
 def test_windows(build: int, kind: int, listed: bool) -> None:
     """Windows Server 2016 and 2019 are listed for L2; Windows 10 has the same builds, and 2022 another."""
     facts = os_of(windows(Caption="Microsoft Windows", BuildNumber=str(build), ProductType=kind))
@@ -188,7 +211,9 @@ def test_windows(build: int, kind: int, listed: bool) -> None:
     assert not facts.release_rules.rhel8_l1.listed
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "[1, 2]", '{"BuildNumber": "x"}', '{"BuildNumber": true}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "[1, 2]", '{"BuildNumber": "x"}', '{"BuildNumber": true}', "[" * 100_000]
+)
 def test_windows_that_does_not_say(text: str) -> None:
     """Output that is no JSON, or has no number, is unknown and no crash."""
     facts = os_of({"nestvirt/windows/operating_system.json": text})
@@ -224,7 +249,9 @@ def test_versions_that_are_no_numbers_are_unknown() -> None:
             _ = os_of({"etc/os-release": text}).id
 
 
-@pytest.mark.parametrize("expression", ["", " ", "rhel 8.x", "rhel >=", "rhel >= 8", "rhel ~8", "RHEL 8", "rhel 8,9", "rhel >=8.2<9", "8"])
+@pytest.mark.parametrize(
+    "expression", ["", " ", "rhel 8.x", "rhel >=", "rhel >= 8", "rhel ~8", "RHEL 8", "rhel 8,9", "rhel >=8.2<9", "8"]
+)
 def test_malformed_expressions_are_refused(expression: str) -> None:
     """With a ValueError, whatever system they are held against."""
     if expression == "8":  # an id may be digits
@@ -275,7 +302,12 @@ def test_expressions(expression: str, os_id: str, version: tuple[int, ...], expe
 VERSIONS = st.lists(st.integers(0, 12), min_size=1, max_size=3).map(tuple)
 
 
-@given(st.sampled_from([">=", ">", "<=", "<", "==", "!=", ""]), VERSIONS, VERSIONS, st.lists(st.integers(0, 12), max_size=3))
+@given(
+    st.sampled_from([">=", ">", "<=", "<", "==", "!=", ""]),
+    VERSIONS,
+    VERSIONS,
+    st.lists(st.integers(0, 12), max_size=3),
+)
 @settings(max_examples=200)
 def test_a_short_version_is_decided_only_where_every_longer_one_agrees(
     sign: str, named: tuple[int, ...], short: tuple[int, ...], rest: list[int]
@@ -292,7 +324,7 @@ def test_a_short_version_is_decided_only_where_every_longer_one_agrees(
 
 def test_a_shell_agrees_on_quotes(tmp_path: Path) -> None:
     """os-release is read as `. /etc/os-release` reads it."""
-    text = "A=plain\nB=\"two words\"\nC='single \"x\"'\nD=\"a \\\"b\\\" \\$c \\`d\\` \\\\e\"\nE=esc\\ aped\nF=\nG='a''b'\"c\"\nA=last\n# Z=1\n"
+    text = 'A=plain\nB="two words"\nC=\'single "x"\'\nD="a \\"b\\" \\$c \\`d\\` \\\\e"\nE=esc\\ aped\nF=\nG=\'a\'\'b\'"c"\nA=last\n# Z=1\n'
     script = tmp_path / "os-release"
     script.write_text(text, encoding="utf-8")
     command = f'. {shlex.quote(str(script))}; for n in A B C D E F G; do eval "printf \'%s\\n\' \\"\\$$n\\""; done'

@@ -224,5 +224,8 @@ class fact(Generic[T]):  # noqa: N801 - used as a decorator, like property
 def facts_of(subject: type[Subject]) -> list[str]:
     """Names of the facts that a subject offers, in order of definition."""
     return [
-        name for cls in reversed(subject.__mro__) for name, attribute in vars(cls).items() if isinstance(attribute, fact)
+        name
+        for cls in reversed(subject.__mro__)
+        for name, attribute in vars(cls).items()
+        if isinstance(attribute, fact)
     ]

@@ -134,7 +134,9 @@ class GuestDomain(Subject):
     @fact
     def accel(self) -> str:
         """What runs it: kvm, tcg, ... By its process if that is known, else by what the definition asks for."""
-        return self._process().accel if self._processes_if_known() else self._given(self.xml.accel or None, "has no type")
+        return (
+            self._process().accel if self._processes_if_known() else self._given(self.xml.accel or None, "has no type")
+        )
 
     def _process(self) -> QemuProcess:
         found = self._processes()
@@ -148,11 +150,12 @@ class GuestDomain(Subject):
     def _domain(self) -> Domain:
         known = self._hypervisor.libvirt.domains.get(self.domain)
         if known is None:
-            raise Unobservable(LIST, f"no domain {self.domain} on {self.reader.host}; `domain:` in the inventory names it")
+            raise Unobservable(
+                LIST, f"no domain {self.domain} on {self.reader.host}; `domain:` in the inventory names it"
+            )
         return known
 
     def _given(self, value: T | None, why: str) -> T:
         if value is None:
             raise Unobservable(LIST, f"domain {self.domain} {why}")
         return value
-

@@ -165,7 +165,9 @@ class Kvm(Subject):
             section = self.reader.section(source)
         except Unobservable as unknown:
             # The probe asks for a module's parameters by listing them, so an unloaded module leaves no trace but this.
-            raise Unobservable(source, self._why_missing(name, module) if self._is_absent(module) else unknown.why) from None
+            raise Unobservable(
+                source, self._why_missing(name, module) if self._is_absent(module) else unknown.why
+            ) from None
         if section.status is Status.OK:
             return section.text.strip()
         if section.status is Status.MISSING:

@@ -20,9 +20,7 @@ NUMBERS = (10, 232)
 REFUSED = frozenset({"EACCES", "EPERM"})
 """The account may not ask; says nothing about KVM."""
 
-CANNOT = frozenset(
-    {"EBUSY", "ENODEV", "ENOENT", "ENXIO", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "ENOTTY", "EINVAL", "EIO"}
-)
+CANNOT = frozenset({"EBUSY", "ENODEV", "ENOENT", "ENXIO", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "ENOTTY", "EINVAL", "EIO"})
 """KVM does not work here: no module, no hardware support, or another hypervisor owns the processor (EBUSY)."""
 
 _TYPES = {"c": stat.S_IFCHR, "b": stat.S_IFBLK, "-": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK}
@@ -118,7 +116,9 @@ def api_of(answers: KvmAnswers) -> KvmApi:
     if not answers.create_vm:
         raise Unobservable(IOCTL, f"KVM_CREATE_VM was not tried: {answers.error or 'no such line in the section'}")
     if answers.nested_state is None:
-        raise Unobservable(IOCTL, f"KVM_CAP_NESTED_STATE was not answered: {answers.error or 'no such line in the section'}")
+        raise Unobservable(
+            IOCTL, f"KVM_CAP_NESTED_STATE was not answered: {answers.error or 'no such line in the section'}"
+        )
     created = answers.create_vm == "ok"
     error = answers.error if created else answers.create_vm
     return KvmApi(answers.version, created, answers.nested_state, error)

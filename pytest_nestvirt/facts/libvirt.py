@@ -131,7 +131,10 @@ class Definitions:
         dumps = [section for section in reader.under(DUMP) if not section.name.startswith(DUMP_INACTIVE)]
         self._dumped = dict(_by_name(DUMP, dumps))
         stored = [section for section in reader.under(DEFINITIONS) if _is_definition(section.name)]
-        self._stored = {**dict(_by_name(DEFINITIONS, stored)), **dict(_by_name(DUMP_INACTIVE, reader.under(DUMP_INACTIVE)))}
+        self._stored = {
+            **dict(_by_name(DEFINITIONS, stored)),
+            **dict(_by_name(DUMP_INACTIVE, reader.under(DUMP_INACTIVE))),
+        }
 
     def names(self, unknown: Unobservable) -> list[str]:
         """Names of the domains that have a definition. Raises `unknown` if there is none: nothing is known then."""

@@ -124,7 +124,9 @@ class Modprobe(Subject):
     def origin(self, module: str, name: str) -> Origin:
         """Who decides that parameter: the kernel's default, the distribution, the administrator or the command line."""
         module, name = normalized(module), normalized(name)
-        return self.reader.compute(self, f"origin.{module}.{name}", lambda _: self.origin_of(self._setting(module, name)))
+        return self.reader.compute(
+            self, f"origin.{module}.{name}", lambda _: self.origin_of(self._setting(module, name))
+        )
 
     def origin_of(self, option: ModuleOption | None) -> Origin:
         """Who wrote a line; None is the kernel's default."""
@@ -139,4 +141,6 @@ class Modprobe(Subject):
         return Origin.DISTRIBUTION
 
     def _is_as_shipped(self, option: ModuleOption) -> bool:
-        return (option.module, option.name, option.value) == ("kvm_intel", "nested", "1") and self._os.is_like("ubuntu", "debian")
+        return (option.module, option.name, option.value) == ("kvm_intel", "nested", "1") and self._os.is_like(
+            "ubuntu", "debian"
+        )

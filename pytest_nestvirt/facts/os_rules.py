@@ -45,7 +45,9 @@ def release_rules(os_id: str, version: tuple[int, ...], *, beta: bool, server: b
     # RHEL 9 and 10 have documents of their own, which say less: see their chapters on nested virtualization.
     later = os_id == "rhel" and version[:1] > (8,)
     counts = not beta and not later
-    on_list = {level: server and any(matches(one, os_id, version) for one in names) for level, names in RHEL8_LISTS.items()}
+    on_list = {
+        level: server and any(matches(one, os_id, version) for one in names) for level, names in RHEL8_LISTS.items()
+    }
     l0, l1, l2 = (Listing(on_list[level], on_list[level] and counts) for level in ("l0", "l1", "l2"))
     note = _note(beta=beta, later=later) if any(on_list.values()) else ""
     return ReleaseRules(l0, l1, l2, "yes" if os_id == "ubuntu" else "n/a", note)

@@ -56,7 +56,9 @@ def _by_default(machine: Machine, module: str) -> AfterBoot:
     if default:
         return AfterBoot(enabled=True, why=f"{module} has nested=1 as its default in this kernel")
     if default is None and machine.kvm.enabled("nested", module):
-        raise Unobservable("modprobe", f"{nobody}, and whether this kernel has it on by default can't be told from here")
+        raise Unobservable(
+            "modprobe", f"{nobody}, and whether this kernel has it on by default can't be told from here"
+        )
     return AfterBoot(enabled=False, why=f"{nobody}, and this kernel has it off by default")
 
 

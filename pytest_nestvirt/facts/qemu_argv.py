@@ -45,7 +45,9 @@ class QemuProcess:
             raise Unobservable(source, f"QEMU was left the choice between {', '.join(offered)}")
         binary = self.argv[0].rpartition("/")[2] if self.argv else ""
         if not binary.startswith("qemu-system-") or any(self._values("readconfig")):
-            raise Unobservable(source, f"{binary or 'no command line'}: no accelerator is given, its default is not known")
+            raise Unobservable(
+                source, f"{binary or 'no command line'}: no accelerator is given, its default is not known"
+            )
         return "tcg"
 
     def _accelerators(self) -> Iterator[str]:

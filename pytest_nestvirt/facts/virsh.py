@@ -15,7 +15,9 @@ _STATES = (
 _HEADER = re.compile(r"\s*Id\s+Name\s+State\s*", re.IGNORECASE)
 _ROW = re.compile(rf"\s*(?P<id>[0-9]+|-)\s+(?P<name>\S.*?)\s+(?P<state>{'|'.join(_STATES)})\s*")
 _OTHER_ROW = re.compile(r"\s*(?P<id>[0-9]+|-)\s+(?P<name>\S.*?)\s{2,}(?P<state>\S.*?)\s*")
-_VERSION = re.compile(r"(?P<what>Using library|Running hypervisor|Running against daemon):[^0-9\n]*(?P<version>[0-9]+(\.[0-9]+)*)")
+_VERSION = re.compile(
+    r"(?P<what>Using library|Running hypervisor|Running against daemon):[^0-9\n]*(?P<version>[0-9]+(\.[0-9]+)*)"
+)
 
 
 @dataclass(frozen=True, slots=True)

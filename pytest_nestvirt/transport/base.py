@@ -52,9 +52,7 @@ class Transport(Protocol):
         """Address for people, without secrets: `root@192.0.2.10:22 via kvm01`."""
         ...
 
-    def run(
-        self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False
-    ) -> Completed:
+    def run(self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False) -> Completed:
         """Run a shell command, feed it `stdin`, drain both streams together.
 
         `timeout` in seconds, None: the host's own. `become`: as root by sudo, as the inventory allows.

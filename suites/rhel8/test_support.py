@@ -27,7 +27,9 @@ def refuse_borrowed_release(machine: Machine) -> None:
         raise Unobservable("proc/sys/kernel/random/boot_id", same)
     kind = tell(machine, "platform.container")
     if kind not in {"none", "unknown"}:
-        raise Unobservable("platform.container", f"the release files seen in {machine.name} are those of a {kind} image")
+        raise Unobservable(
+            "platform.container", f"the release files seen in {machine.name} are those of a {kind} image"
+        )
 
 
 @requirement("RHEL8-SUP-INTEL-FULL")
