@@ -293,7 +293,7 @@ detection() {
 # kernel_log [sudo -n]: lines that concern virtualization; a mark of our own tells how dmesg ended.
 kernel_log() {
   v=$({ within 20 "$@" dmesg 2>&1 || echo "dmesg ended with $?"; } |
-    grep -iE 'kvm|vmx|svm|sie|hypervisor|iommu|virt|dmar|amd-vi|nested|bug|oops|panic|general protection|^dmesg' | head -c $((cap + 1)))
+    grep -iE 'kvm|vmx|svm|sie|hypervisor|iommu|virt|dmar|amd-vi|nested|bug|oops|panic|general protection|memory encryption|encrypted|^dmesg' | head -c $((cap + 1)))
   case $v in
     *'dmesg ended with '*) judge "${v##*dmesg ended with }" ;;
     *) judge 0 ;;

@@ -65,7 +65,8 @@ class Recorder:
         except pytest.skip.Exception as skipped:
             self._found(Finding.UNOBSERVABLE, f"the check skipped itself: {skipped.msg}")
         except pytest.fail.Exception as failed:
-            self._found(Finding.REFUTED, str(failed.msg))
+            # From outside (a timeout, an async check that nobody runs) it is no answer to anything.
+            self._found(Finding.REFUTED if self.seen else Finding.CRASHED, str(failed.msg))
         except Exception as crash:  # the one place where a crash becomes a verdict; it is raised on
             self._found(Finding.CRASHED, f"{type(crash).__name__}: {crash}")
             raise

@@ -226,7 +226,7 @@ class NestvirtRun:
 
     def _empty(self) -> bool:
         collect_only: bool = self.config.getoption("collectonly")
-        own_tests_only = not self.subject.suites
+        own_tests_only = not self.subject.suites and not self.config.getoption("nestvirt_report")
         return (
             not collect_only and not own_tests_only and self.report is not None and bool(verified_nothing(self.report))
         )

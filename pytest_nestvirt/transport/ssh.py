@@ -24,6 +24,8 @@ from pytest_nestvirt.transport.sudo import sudo_gate
 if TYPE_CHECKING:
     from pytest_nestvirt.transport.jumps import Jumps
 
+_RETRY_SECONDS = 0.05
+_FREED_SECONDS = 2.0
 _SESSIONS = 8
 """Commands at once on one connection: sshd allows ten sessions (MaxSessions) unless told otherwise."""
 _ALIVE_SECONDS = 5.0
@@ -161,9 +163,9 @@ class SshTransport:
         for _ in range(2):
             transport, fresh = self._connection()
             try:
-                return transport.open_channel(
-                    kind, target, ("127.0.0.1", 0) if target else None, timeout=wait
-                ), transport
+                if target is None:
+                    return _open_session(transport, wait), transport
+                return transport.open_channel(kind, target, ("127.0.0.1", 0), timeout=wait), transport
             except paramiko.ChannelException as error:
                 if target:
                     raise
@@ -241,6 +243,22 @@ class SshTransport:
 
 class _SilentError(TransportError):
     """The connection is alive, and opening a channel took too long all the same."""
+
+
+def _open_session(transport: paramiko.Transport, seconds: float) -> paramiko.Channel:
+    """Open a session; where the host has none free, wait for one.
+
+    A session that was closed here takes a place at the host until its sshd has noticed, so that a refusal may be over in a
+    moment. Raises paramiko.ChannelException where it lasts.
+    """
+    deadline = time.monotonic() + min(seconds, _FREED_SECONDS)
+    while True:
+        try:
+            return transport.open_channel("session", timeout=seconds)
+        except paramiko.ChannelException:
+            if time.monotonic() > deadline or not transport.is_active():
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def _answers(transport: paramiko.Transport, seconds: float) -> bool:
