@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -99,6 +102,22 @@ def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=180,
         env={**clean, "COLUMNS": "120", **environment},
     )  # fmt: skip
+
+
+@contextmanager
+def running_pytest(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Pytest in a process of its own that can be interrupted, also where this one was started deaf to Ctrl-C."""
+    (folder / "pytest.ini").touch()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - nothing else runs yet
+    )  # fmt: skip
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def verdicts(report: Path) -> dict[tuple[str, str], str]:

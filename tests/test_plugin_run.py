@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from small_runs import CHECKS, CPUINFO, MACHINE, REQUIREMENTS, inventory, record, run_pytest, suite, verdicts
+from small_runs import (
+    CHECKS,
+    CPUINFO,
+    MACHINE,
+    REQUIREMENTS,
+    inventory,
+    record,
+    run_pytest,
+    running_pytest,
+    suite,
+    verdicts,
+)
 
 import pytest_nestvirt
 
@@ -198,14 +207,12 @@ def test_an_interrupted_run_leaves_its_report(folder: Path) -> None:
     (folder / "house/test_house.py").write_text(
         "import time, pathlib\ndef wait():\n    pathlib.Path('begun').touch()\n    time.sleep(60)\n" + slow
     )
-    (folder / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *ARGUMENTS]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 60
-    while not (folder / "begun").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    with running_pytest(folder, *ARGUMENTS) as process:
+        deadline = time.monotonic() + 60
+        while not (folder / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     report = json.loads((folder / "out/result.json").read_text())
     assert report["complete"] is False

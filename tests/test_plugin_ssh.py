@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_runs import inventory, run_pytest, suite, verdicts
+from small_runs import inventory, run_pytest, running_pytest, suite, verdicts
 from sshd import Sshd
 
 from pytest_nestvirt.collect.archive import load, save
@@ -110,7 +109,7 @@ NOISE = {
     "a shell that dies half-way": (
         'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" | (dd bs=300 count=1 2>/dev/null; kill -9 $PPID)'
     ),
-    "a host that accepts and hangs": "sleep 600",
+    "a host that accepts and hangs": "sleep 90",
     "another program instead of a shell": "echo This account is currently not available.; exit 1",
     "fifty megabytes of output": "yes 0123456789012345678901234567890123456789 | head -c 50000000",
     "bytes that are no text": "head -c 300000 /dev/urandom",
@@ -132,19 +131,22 @@ def test_a_host_that_answers_strangely(folder: Path, start_sshd: Callable[..., S
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_an_sshd_killed_in_the_middle(folder: Path, start_sshd: Callable[..., Sshd]) -> None:
-    """The host dies while it is looked at: the run ends, and the host did not pass."""
-    server = start_sshd(config=['ForceCommand touch "$HOME/../begun" 2>/dev/null; sleep 600'])
-    inventory(folder, {"l0-host": access(server, server.address, timeouts={"command": 60})})
-    (folder / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *ARGUMENTS]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def wait_for_login(server: Sshd) -> None:
+    """Until somebody is logged in."""
     deadline = time.monotonic() + 30
     while "Accepted publickey" not in server.log and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(0.5)
-    server.kill()
-    output, _ = process.communicate(timeout=90)
+
+
+def test_an_sshd_killed_in_the_middle(folder: Path, start_sshd: Callable[..., Sshd]) -> None:
+    """The host dies while it is looked at: the run ends, and the host did not pass."""
+    server = start_sshd(config=['ForceCommand touch "$HOME/../begun" 2>/dev/null; sleep 90'])
+    inventory(folder, {"l0-host": access(server, server.address, timeouts={"command": 60})})
+    with running_pytest(folder, *ARGUMENTS) as process:
+        wait_for_login(server)
+        time.sleep(0.5)
+        server.kill()
+        output, _ = process.communicate(timeout=90)
     assert process.returncode == 1, output
     assert verdicts(folder / "out")["HOUSE-L0", "l0-host"] in {"unreachable", "inconclusive"}
     assert "Traceback" not in output
@@ -152,18 +154,12 @@ def test_an_sshd_killed_in_the_middle(folder: Path, start_sshd: Callable[..., Ss
 
 def test_ctrl_c_while_looking_leaves_a_report(folder: Path, start_sshd: Callable[..., Sshd]) -> None:
     """An interrupt before any test ran: an incomplete report, and the process ends promptly."""
-    server = start_sshd(config=["ForceCommand sleep 600"])
+    server = start_sshd(config=["ForceCommand sleep 90"])
     inventory(folder, {"l0-host": access(server, server.address, timeouts={"command": 60})})
-    (folder / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *ARGUMENTS]
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 30
-    while "Accepted publickey" not in server.log and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    with running_pytest(folder, *ARGUMENTS) as process:
+        wait_for_login(server)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert json.loads((folder / "out/result.json").read_text())["complete"] is False
 

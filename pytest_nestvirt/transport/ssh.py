@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pytest_nestvirt.transport.jumps import Jumps
 
 _RETRY_SECONDS = 0.05
-_FREED_SECONDS = 2.0
-_SESSIONS = 8
-"""Commands at once on one connection: sshd allows ten sessions (MaxSessions) unless told otherwise."""
+_FREED_SECONDS = 5.0
+_SESSIONS = 5
+"""Commands at once on one connection: of the ten that sshd allows (MaxSessions), some may be over and not yet noticed."""
 _ALIVE_SECONDS = 5.0
 _UNWATCHED = 64 * 1024
 """Bytes of standard input that the buffers of a socket take even if nobody reads them."""
