@@ -165,6 +165,11 @@ def our_collection(file: Path) -> float:
     return float(subprocess.check_output([sys.executable, "-c", code, str(file)], text=True).split()[-1])
 
 
+def executions(farm: Sshd) -> int:
+    """How many commands sshd has been asked to run so far."""
+    return farm.log.count("Starting session")
+
+
 def item_cost(folder: Path, file: Path, ours: Path, hosts: int, checks: int) -> str:
     """What one test item costs over a bare one: both runs less the start-up of a run of their own kind, median of three."""
     one, many = plain_items(folder / "one", 1), plain_items(folder / "many", hosts * checks)
@@ -201,8 +206,10 @@ def main() -> None:
                 file = inventory(folder, farm, chosen)
                 names = ",".join(chosen)
                 row: dict[str, float] = {"hosts": count}
+                before = executions(farm)
                 runs = [timed([str(ours), f"--hosts={file}"], folder) for _ in range(3)]
                 row["ours"], row["peak_mib"] = statistics.median(r[0] for r in runs), max(r[1] for r in runs)
+                row["executions_per_host"] = (executions(farm) - before) / len(runs) / count
                 remote = [str(theirs), f"--hosts={names}", f"--ssh-config={config}"]
                 row["testinfra_paramiko"], _ = timed([*remote, "--connection=paramiko"], folder)
                 if count in with_ssh:
@@ -220,7 +227,8 @@ def main() -> None:
                         else ""
                     )
                     + f"; collection / bare loop = {row['our_collection'] / row['bare_loop']:.2f}"
-                    f" ({row['our_collection']:.2f} s / {row['bare_loop']:.2f} s); peak {row['peak_mib']:.0f} MiB",
+                    f" ({row['our_collection']:.2f} s / {row['bare_loop']:.2f} s); peak {row['peak_mib']:.0f} MiB; "
+                    f"{row['executions_per_host']:g} executions on each host",
                     flush=True,
                 )
             print(item_cost(folder, file, ours, counts[-1], options.checks), flush=True)
