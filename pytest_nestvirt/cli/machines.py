@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pytest_nestvirt.collect.archive import load, save
+from pytest_nestvirt.collect.archive import load, load_recorded, save
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.collect.snapshot import Snapshot
 from pytest_nestvirt.collect.snapshot_error import SnapshotError
@@ -156,14 +156,8 @@ def _destination(name: str) -> Host:
 
 
 def _look(inventory: Inventory) -> Mapping[str, Collected]:
-    transports = Transports(inventory, _recorded)
+    transports = Transports(inventory, load_recorded)
     try:
-        return collect_fleet(inventory, transports.of, _recorded)
+        return collect_fleet(inventory, transports.of, load_recorded)
     finally:
         transports.close()
-
-
-def _recorded(host: Host) -> Snapshot:
-    if host.path is None:
-        raise ValueError(f"{host.name} is not recorded")
-    return load(host.path)

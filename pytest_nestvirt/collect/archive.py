@@ -20,6 +20,7 @@ from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot, Status
 from pytest_nestvirt.collect.snapshot_error import SnapshotError
 from pytest_nestvirt.collect.tree import Tree, sections_of
 from pytest_nestvirt.collect.unpack import read_archive
+from pytest_nestvirt.inventory.model import Host
 
 _SUFFIXES = {".tar.xz": "w:xz", ".txz": "w:xz", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar": "w"}
 _HAVE_DATA = frozenset({Status.OK, Status.TRUNCATED, Status.CUT})
@@ -42,6 +43,13 @@ def load(path: Path) -> Snapshot:
     if not snapshot.sections:
         raise SnapshotError(f"{path}: holds nothing of a snapshot; expected proc/cpuinfo, {MANIFEST}, or a sosreport")
     return snapshot
+
+
+def load_recorded(host: Host) -> Snapshot:
+    """The snapshot that stands for a recorded host of the inventory. Raises `SnapshotError`."""
+    if host.path is None:
+        raise ValueError(f"{host.name} is not recorded")
+    return load(host.path)
 
 
 def _snapshot(tree: Tree, path: Path, origin: Origin) -> Snapshot:

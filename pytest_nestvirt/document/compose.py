@@ -48,6 +48,16 @@ class Placed:
     line: int
     node: Node
 
+    def line_of(self, *keys: Key) -> int:
+        """The line of the key at that path below, or of the nearest one around it that exists."""
+        placed = self
+        for key in keys:
+            inner = placed.node.entries.get(key)
+            if inner is None:
+                break
+            placed = inner
+        return placed.line
+
 
 @dataclass(frozen=True, slots=True)
 class Composed:

@@ -30,13 +30,7 @@ class Document:
 
     def line(self, *keys: Key) -> int:
         """The line, from 1, of the key at that path, or of the nearest one around it that exists."""
-        placed = self.root
-        for key in keys:
-            inner = placed.node.entries.get(key)
-            if inner is None:
-                break
-            placed = inner
-        return placed.line
+        return self.root.line_of(*keys)
 
     def error(self, message: str, *keys: Key) -> DocumentError:
         """A complaint about the key at that path, ready to be raised or shown."""

@@ -57,13 +57,7 @@ class Written:
 
     def line(self, *keys: Key) -> int:
         """The line of that key, or of the nearest one around it that exists."""
-        placed = self.root
-        for key in keys:
-            inner = placed.node.entries.get(key)
-            if inner is None:
-                break
-            placed = inner
-        return placed.line
+        return self.root.line_of(*keys)
 
     def error(self, problem: str, *keys: Key) -> DocumentError:
         """A complaint about the key at that path."""

@@ -44,7 +44,6 @@ class NestvirtRun:
         self.subject = subject
         self.cases: dict[tuple[str, str], Case] = {}
         self.partial: list[str] = []
-        self.foreign_items = 0
         self.report: RunReport | None = None
         self.show_na: bool = config.getoption("nestvirt_show_na")
 
@@ -183,8 +182,6 @@ class NestvirtRun:
         case: Case | None = vars(report).get(ATTACHED)
         if case is not None:
             self._keep(case)
-        elif report.when == "call":
-            self.foreign_items += 1
 
     def _keep(self, case: Case) -> None:
         """Of several results of one requirement on one machine (two checks of it, parameters, reruns) the worst counts."""

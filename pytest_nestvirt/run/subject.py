@@ -15,7 +15,7 @@ import pytest
 
 from pytest_nestvirt.catalogue.load import Catalogue, CatalogueError, embedded_suites, load_catalogue
 from pytest_nestvirt.catalogue.model import Needs, Suite
-from pytest_nestvirt.collect.archive import load as load_snapshot
+from pytest_nestvirt.collect.archive import load_recorded
 from pytest_nestvirt.collect.by_turns import measure_chains
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.collect.snapshot import Snapshot
@@ -178,18 +178,11 @@ class Subject:
     @cached_property
     def transports(self) -> Transports:
         """Connections, opened at first use."""
-        return Transports(self.inventory, self.recorded)
-
-    @staticmethod
-    def recorded(host: Host) -> Snapshot:
-        """The snapshot that stands for a recorded host."""
-        if host.path is None:
-            raise ValueError(f"{host.name} is not recorded")
-        return load_snapshot(host.path)
+        return Transports(self.inventory, load_recorded)
 
     def look(self, threads: int) -> None:
         """Look at every machine, side by side. Machines that can't be reached are latched, not raised."""
-        self.collected = collect_fleet(self.inventory, self.transports.of, self.recorded, threads=threads)
+        self.collected = collect_fleet(self.inventory, self.transports.of, load_recorded, threads=threads)
         if self.measuring_rounds:
             self._measure()
         self.looked = True
