@@ -34,7 +34,7 @@ REPLAYED = ("power9", "amd")
 
 def startable(case: LabCase) -> None:
     """Skip, with the reason and the remedy, what can't start on this machine."""
-    if lacks := lacking([case]):
+    if lacks := lacking():
         pytest.skip(f"{case.name}: {', '.join(lack.what for lack in lacks)} missing: {remedy(lacks)}")
 
 

@@ -7,46 +7,40 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pytest_nestvirt.lab.cases import case_of
 from pytest_nestvirt.lab.directory import labs, new_lab
 from pytest_nestvirt.lab.processes import MARK, Process, marked, process_of, this_process
 
-STAND_IN = """#!/bin/sh
+STAND_IN = """
 # Stands in for an emulator: prints the marks of a machine on its console, then stays, with a child.
-for word in "$@"; do case $word in file,id=console,path=*) console=${word#*path=} ;; esac; done
 sleep 600 &
 for mark in booted "kvm 0" ssh; do sleep 0.1; echo "nestvirt-lab L0 $mark up=1.0" >>"$console"; done
 sleep 600
 """
+CASE = replace(case_of("power9"), machines=case_of("power9").machines[:1])
 UP = """
 import sys
-from dataclasses import replace
 from pathlib import Path
-from pytest_nestvirt.lab import boot
-from pytest_nestvirt.lab.cases import case_of
-from pytest_nestvirt.lab.directory import new_lab
-from pytest_nestvirt.lab.image import BASE, Image
+from pytest_nestvirt.lab import boot, run
+from emulator_stand_in import emulated_by
+from test_lab_leaves_nothing import CASE, STAND_IN
 
-case = case_of("power9")
-case = replace(case, machines=case.machines[:1])
-image = Image(Path(sys.argv[1]))
-(image / BASE).write_bytes(b"")
 boot._answer = lambda case, lab, tell: None
-boot.bring_up(case, new_lab(case.name), image, print)
+run.supplies_of = lambda case, tell, refresh: emulated_by(Path(sys.argv[1]), STAND_IN, case)
+with run.running(CASE, print, keep=True):
+    pass
 """
+TESTS = Path(__file__).parent
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user with no labs, and an emulator that is none."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "qemu-system-ppc64").write_text(STAND_IN)
-    (programs / "qemu-system-ppc64").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    """A user with no labs."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
@@ -62,7 +56,11 @@ def test_command_killed_at_any_moment_leaves_what_down_finds(home: Path) -> None
     """Killed before, while and after it starts the emulator: each time `down` ends all processes and removes all files."""
     moments = random.Random(4)
     for _ in range(10):
-        up = subprocess.Popen([sys.executable, "-c", UP, str(home)], stdout=subprocess.DEVNULL)
+        up = subprocess.Popen(
+            [sys.executable, "-c", UP, str(home)],
+            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            stdout=subprocess.DEVNULL,
+        )
         time.sleep(moments.uniform(0.2, 1.5))
         up.kill()
         up.wait()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from emulator_stand_in import emulated_by
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,17 +20,17 @@ from pytest_nestvirt.inventory.load import load_inventory
 from pytest_nestvirt.lab.access import write_access
 from pytest_nestvirt.lab.apt import Package, content_key
 from pytest_nestvirt.lab.cases import CASES, case_of
-from pytest_nestvirt.lab.command import guest_command, outer_command
 from pytest_nestvirt.lab.console import Mark, death, last_lines, marks
 from pytest_nestvirt.lab.cpio import Archive
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.doctor import Lack, remedy
-from pytest_nestvirt.lab.image import Image
 from pytest_nestvirt.lab.judged import deviations
 from pytest_nestvirt.lab.keys import KeyPair, Keys
 from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.overlay import Guest, Settings, overlay
 from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.qemu import guest_command, outer_command
 from pytest_nestvirt.report.model import Case, RunReport
 from pytest_nestvirt.run.suites_found import suite_folders
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
@@ -134,7 +135,7 @@ def test_cases_expect_statements_of_the_catalogue(case: LabCase) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_machines_are_reachable_from_this_one_only(case: LabCase, tmp_path: Path) -> None:
     """Every forwarded port is one of 127.0.0.1, and no machine reaches anything by itself."""
-    commands = [" ".join(outer_command(case, Image(tmp_path), tmp_path, 4711))]
+    commands = [" ".join(outer_command(Outermost(case, emulated_by(tmp_path, "", case), tmp_path, 4711)))]
     commands += [guest_command(case, level) for level in range(1, len(case.machines))]
     for command in commands:
         assert command.count("hostfwd=tcp:127.0.0.1:") == command.count("hostfwd=") == 1
@@ -211,8 +212,8 @@ def test_image_is_named_by_versions_and_recipe() -> None:
 
 def test_doctor_names_one_command() -> None:
     """All packages in one command; without apt, what that means."""
-    lacks = [Lack("qemu-system-ppc64", "qemu-system-ppc"), Lack("mke2fs", "e2fsprogs")]
-    assert remedy(lacks) == "sudo apt-get install --no-install-recommends e2fsprogs qemu-system-ppc"
+    lacks = [Lack("tar", "tar"), Lack("mke2fs", "e2fsprogs")]
+    assert remedy(lacks) == "sudo apt-get install --no-install-recommends e2fsprogs tar"
     assert "Debian" in remedy([Lack("apt-get", "apt")])
     assert remedy([]) == ""
 

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from emulator_stand_in import emulated_by
 
 from pytest_nestvirt.lab import boot, watch
 from pytest_nestvirt.lab.boot import Up, bring_up
 from pytest_nestvirt.lab.cases import case_of
 from pytest_nestvirt.lab.directory import new_lab
-from pytest_nestvirt.lab.image import BASE, DISK, KERNEL, Image
+from pytest_nestvirt.lab.image import Image
 from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.processes import marking
+from pytest_nestvirt.lab.supply import Supplies
+from pytest_nestvirt.lab.toolbox import Toolbox
 
-FINDS_CONSOLE = """#!/bin/sh
-for word in "$@"; do case $word in file,id=console,path=*) console=${word#*path=} ;; esac; done
-"""
 Emulate = Callable[[str], None]
+CASE = case_of("power9")
 
 
 @pytest.fixture
 def emulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emulate:
     """Put a script in the place of the emulator; it finds its console in `$console`."""
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(boot, "_answer", lambda *_: None)
 
     def put(script: str) -> None:
-        file = tmp_path / "qemu-system-ppc64"
-        file.write_text(FINDS_CONSOLE + script)
-        file.chmod(0o755)
+        emulated_by(tmp_path, script, CASE)
 
     return put
 
 
 def start(tmp_path: Path, told: list[str], attempts: int = 1) -> Up:
     """Bring a machine up, and down again."""
-    case = case_of("power9")
-    case = replace(case, machines=case.machines[:1], attempts=attempts)
-    for name in (BASE, KERNEL, DISK):
-        (tmp_path / name).write_bytes(b"")
+    case = replace(CASE, machines=CASE.machines[:1], attempts=attempts)
     lab = new_lab(case.name)
     try:
-        up = bring_up(case, lab, Image(tmp_path), told.append)
+        with marking(lab.path):
+            up = bring_up(case, lab, Supplies(Image(tmp_path), Toolbox(tmp_path / "tools")), told.append)
     finally:
         told += sorted(path.name for path in lab.path.glob("console*.log"))
         lab.remove()

@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
-from pytest_nestvirt.lab import snapshot, supply
+from pytest_nestvirt.lab import snapshot, store
 from pytest_nestvirt.lab.cases import CASES, case_of
 from pytest_nestvirt.lab.directory import LabDirectory, labs
 from pytest_nestvirt.lab.doctor import lacking, remedy
@@ -48,15 +48,13 @@ def list_cases() -> None:
 
 
 @lab.command()
-@click.argument("names", metavar="[CASE]...", nargs=-1)
-def doctor(names: tuple[str, ...]) -> None:
-    """Say what this machine lacks for the CASEs (for all, if none is named), and how to install it."""
-    cases = _told(lambda: [case_of(name) for name in names] or list(CASES))
-    lacks = lacking(cases)
+def doctor() -> None:
+    """Say what this machine lacks for labs, and how to install it."""
+    lacks = lacking()
     for lack in lacks:
-        click.echo(f"missing: {lack.what} (package {lack.package})")
-    click.echo(f"images and downloads: {cache_directory()}")
-    click.echo(f"install it with: {remedy(lacks)}" if lacks else "nothing is missing")
+        click.echo(f"missing: {lack.what}{f' (package {lack.package})' if lack.package else ''}")
+    click.echo(f"images, emulators and downloads: {cache_directory()}")
+    click.echo(f"mend it: {remedy(lacks)}" if lacks else "nothing is missing")
     if lacks:
         raise SystemExit(1)
 
@@ -132,14 +130,14 @@ def down(name: str) -> None:
     for found in list(labs(name)):
         ended = _told(found.remove)
         click.echo(f"{found.path.name}: {ended} processes ended")
-    supply.sweep_all()
+    store.sweep_all()
     snapshot.sweep()
 
 
 def _startable(name: str) -> LabCase:
     """The case, if this machine has all that it needs."""
     case = _told(lambda: case_of(name))
-    if lacks := lacking([case]):
+    if lacks := lacking():
         missing = ", ".join(lack.what for lack in lacks)
         raise click.ClickException(f"{case.name} can't start here, {missing} is missing: {remedy(lacks)}")
     return case

@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from pytest_nestvirt.lab.command import inner_port
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.qemu import inner_port
 
 _IDENTITY, _KNOWN_HOSTS = "identity", "known_hosts"
 _TIMEOUTS = {"connect": 60, "authenticate": 120, "command": 300}

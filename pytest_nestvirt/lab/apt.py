@@ -21,6 +21,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _MIRROR = "http://deb.debian.org/debian"
 _SECURITY = "http://deb.debian.org/debian-security"
 _SECONDS = 900
+_CHANGING = re.compile(r"Mirror sync in progress|Hash Sum mismatch|unexpected size")
+_CONSEQUENCE = "Some index files failed to download"
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+)", re.MULTILINE)
 
 
@@ -52,14 +54,16 @@ class Apt:
     def update(self) -> None:
         """Fetch the lists, signatures checked. Raises `LabError`.
 
-        Security updates are added where their index can be had: mirrors are at times caught in the middle of a change,
-        and the suite itself is complete without them.
+        Security updates are left out while their index is caught in the middle of a change, as mirrors are at times: the
+        suite itself is complete without them. Whatever else is wrong, signatures first of all, is an error.
         """
         self._prepare()
         self._write_sources(security=True)
         complete = self._run("apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update", check=False)
         if complete.returncode == 0:
             return
+        if not _is_changing(complete.stderr):
+            raise LabError(f"lab: apt-get update for {self._suite}/{self._architecture}: {_reason(complete.stderr)}")
         self._write_sources(security=False)
         self._run("apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update")
         self.note = f"{self._suite}-security for {self._architecture} can't be read now: {_reason(complete.stderr)}"
@@ -88,7 +92,8 @@ class Apt:
         """Download the closure of `names` and the packages `alone`; the directory they are in. Raises `LabError`."""
         archives = self._directory / "archives"
         self._run("apt-get", "-y", "-q", "--download-only", "install", *names)
-        self._run("apt-get", "-q", "download", *alone, cwd=archives)
+        if alone:
+            self._run("apt-get", "-q", "download", *alone, cwd=archives)
         return archives
 
     def forget(self) -> None:
@@ -124,9 +129,9 @@ class Apt:
                 ("Dir::Cache", here),
                 ("Dir::Cache::archives", here / "archives"),
                 ("Dir::Etc::sourcelist", here / "lab.sources"),
-                ("Dir::Etc::sourceparts", "-"),
-                ("Dir::Etc::preferencesparts", "-"),
-                ("Dir::Etc::preferences", "-"),
+                ("Dir::Etc::sourceparts", "/dev/null"),
+                ("Dir::Etc::preferencesparts", "/dev/null"),
+                ("Dir::Etc::preferences", "/dev/null"),
             )
         )
 
@@ -168,9 +173,23 @@ def _packages(printed: str) -> tuple[Package, ...]:
     )
 
 
+def _is_changing(stderr: str) -> bool:
+    """Whether every complaint of apt is about an index of security updates that changes just now.
+
+    >>> _is_changing("E: Failed to fetch http://x/debian-security/y  Hash Sum mismatch")
+    True
+    >>> _is_changing("E: The repository 'http://x/debian-security y InRelease' is not signed.")
+    False
+    """
+    complaints = [line for line in stderr.splitlines() if line.startswith("E:")]
+    fetching = [line for line in complaints if "/debian-security/" in line and _CHANGING.search(line)]
+    return bool(fetching) and all(line in fetching or _CONSEQUENCE in line for line in complaints)
+
+
 def _reason(stderr: str) -> str:
     """The first complaint of apt, for people: `E: Unable to locate package x`."""
-    complaints = [line for line in stderr.splitlines() if line.startswith(("E:", "Err:", "W:"))]
+    lines = stderr.splitlines()
+    complaints = [line for sign in ("E:", "Err:", "W:") for line in lines if line.startswith(sign)]
     return " ".join((complaints or [stderr.strip() or "no reason given"])[0].split())[:200]
 
 

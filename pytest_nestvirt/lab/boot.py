@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -13,17 +12,19 @@ from typing import NoReturn
 from pytest_nestvirt.inventory.load import load_inventory
 from pytest_nestvirt.inventory.model import Host
 from pytest_nestvirt.lab.access import write_access
-from pytest_nestvirt.lab.command import DISK_IN_MACHINE, guest_command, outer_command
 from pytest_nestvirt.lab.console import last_lines, read
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.image import BASE, ON_DISK, USERLAND, Image
+from pytest_nestvirt.lab.image import BASE, ON_DISK, USERLAND
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.model import LabCase, Machine
+from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.overlay import Guest, Settings, overlay
 from pytest_nestvirt.lab.ports import free_port
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.lab.processes import MARK, end_marked
+from pytest_nestvirt.lab.processes import end_marked
+from pytest_nestvirt.lab.qemu import guest_command, outer_command
 from pytest_nestvirt.lab.snapshot import Snapshot, monitor_of, save, snapshot_of, wait_for_restore
+from pytest_nestvirt.lab.supply import Supplies
 from pytest_nestvirt.lab.watch import Watched, watch
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.pool import Transports
@@ -45,31 +46,31 @@ class Up:
     """Whether it came from a snapshot."""
 
 
-def bring_up(case: LabCase, lab: LabDirectory, image: Image, tell: Tell, *, cold: bool = False) -> Up:
+def bring_up(case: LabCase, lab: LabDirectory, supplies: Supplies, tell: Tell, *, cold: bool = False) -> Up:
     """Bring a case up in its directory and wait until its innermost machine answers. Raises `LabError`.
 
     It comes from its snapshot where there is one, unless it is to start `cold`.
     """
     began = time.monotonic()
-    snapshot = snapshot_of(case, image) if case.snapshots else None
-    emulator = _restored(case, lab, image, snapshot, tell) if snapshot and not cold else None
+    snapshot = snapshot_of(case, supplies) if case.snapshots else None
+    emulator = _restored(case, lab, supplies, snapshot, tell) if snapshot and not cold else None
     restored = emulator is not None
     retried: tuple[str, ...] = ()
     if emulator is None:
-        emulator, retried = _booted(case, lab, image, snapshot, tell)
+        emulator, retried = _booted(case, lab, supplies, snapshot, tell)
     (lab.path / "retried").write_text("".join(f"{why}\n" for why in retried), "utf-8")
     (lab.path / "ready").touch()
     return Up(lab, emulator, time.monotonic() - began, retried, restored)
 
 
 def _booted(
-    case: LabCase, lab: LabDirectory, image: Image, snapshot: Snapshot | None, tell: Tell
+    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot | None, tell: Tell
 ) -> tuple[subprocess.Popen[bytes], tuple[str, ...]]:
     """Start it from nothing, as often as the case allows; the emulator, and why earlier attempts failed."""
     retried: list[str] = []
     while True:
         keys = Keys.generate(case.levels)
-        emulator = _start(case, lab, image, keys)
+        emulator = _start(case, lab, supplies, keys)
         try:
             watch(Watched(case, lab, emulator), tell)
             _answer(case, lab, tell)
@@ -97,7 +98,7 @@ def _keep(lab: LabDirectory, keys: Keys, snapshot: Snapshot, tell: Tell) -> None
 
 
 def _restored(
-    case: LabCase, lab: LabDirectory, image: Image, snapshot: Snapshot, tell: Tell
+    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot, tell: Tell
 ) -> subprocess.Popen[bytes] | None:
     """The emulator, if it came up from its snapshot; a snapshot that does not work is removed."""
     if not snapshot.directory.is_dir() or monitor_of(lab) is None:
@@ -108,7 +109,7 @@ def _restored(
     except (LabError, OSError) as error:
         _useless(snapshot, error, tell)
         return None
-    emulator = _start(case, lab, image, keys, "-incoming", snapshot.source)
+    emulator = _start(case, lab, supplies, keys, "-incoming", snapshot.source)
     try:
         wait_for_restore(lab)
         tell("restored from a snapshot")
@@ -126,26 +127,22 @@ def _useless(snapshot: Snapshot, why: Exception, tell: Tell) -> None:
     tell(f"the snapshot is of no use and has been removed: {why}")
 
 
-def _start(case: LabCase, lab: LabDirectory, image: Image, keys: Keys, *more: str) -> subprocess.Popen[bytes]:
+def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *more: str) -> subprocess.Popen[bytes]:
     """Start the emulator, with everything that leads to its machines written down first."""
-    port = free_port()
-    write_access(lab, case, keys, port)
-    first = [(image / name).read_bytes() for name in _archives(case.machines[0])]
-    (lab.path / "initrd").write_bytes(b"".join([*first, _overlay(case, 0, keys)]))
-    command = [*outer_command(case, image, lab.path, port, monitor_of(lab)), *more]
+    outermost = Outermost(case, supplies, lab.path, free_port(), monitor_of(lab))
+    write_access(lab, case, keys, outermost.port)
+    first = [(supplies.image / name).read_bytes() for name in _archives(case.machines[0])]
+    outermost.initrd.write_bytes(b"".join([*first, _overlay(case, 0, keys)]))
+    command = [*outer_command(outermost), *more]
     with (lab.path / "emulator.log").open("wb") as log:
-        try:
-            # A session of its own: Ctrl-C is for the command, which then ends the emulator.
-            return subprocess.Popen(  # noqa: S603 - words of our own, no shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, MARK: str(lab.path)},
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise LabError(f"lab: {command[0]} is missing; `nestvirt lab doctor` names the package") from None
+        # A session of its own: Ctrl-C is for the command, which then ends the emulator.
+        return subprocess.Popen(  # noqa: S603 - words of our own, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _archives(machine: Machine) -> tuple[str, ...]:
@@ -162,7 +159,7 @@ def _overlay(case: LabCase, number: int, keys: Keys) -> bytes:
     settings = Settings(
         level=level,
         modules=case.architecture.modules,
-        disk=DISK_IN_MACHINE if machine.disk else "",
+        disk=machine.disk,
         kvm=machine.kvm,
         host_key=keys.hosts[level],
         client=keys.client,

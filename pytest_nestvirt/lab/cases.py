@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_nestvirt.lab.architectures import AMD64, ARM64, PPC64EL, S390X
+from pytest_nestvirt.lab.emulators import QEMU_ARM, QEMU_PPC, QEMU_S390X, QEMU_X86
 from pytest_nestvirt.lab.model import Expected, LabCase, Machine
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.verdict import Verdict
@@ -26,7 +27,7 @@ _AS_HARDWARE = (
 )
 _AMD_L0 = Machine(options=(*_EMULATED_EPYC, *_AS_HARDWARE), memory=1536, seconds=4, kvm="kvm_amd")
 _AMD_L1 = Machine(options=_OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
-_AMD_L2 = Machine(options=_OVER_KVM, memory=256, seconds=20, disk=False)
+_AMD_L2 = Machine(options=_OVER_KVM, memory=256, seconds=20, disk="")
 _AMD_L0_PASSES = ("KWIKI-DISTRO-OVERRIDE", "KWIKI-PARAM-VALUES", "KWIKI-PERSIST-AMD")
 _AMD_L1_PASSES = ("KWIKI-TERM-L1", "KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS")
 
@@ -34,6 +35,7 @@ AMD = LabCase(
     name="amd",
     title="AMD EPYC with SVM and nested paging: L0, L1 and L2",
     architecture=AMD64,
+    emulator=QEMU_X86,
     machines=(_AMD_L0, _AMD_L1, _AMD_L2),
     expected=Expected(
         {
@@ -101,6 +103,7 @@ POWER9 = LabCase(
     name="power9",
     title="IBM POWER9, bare metal (PowerNV), and a guest that may run guests: L0 and L1",
     architecture=PPC64EL,
+    emulator=QEMU_PPC,
     machines=(_POWERNV, _POWER_L1),
     expected=Expected(
         {
@@ -136,6 +139,7 @@ IBMZ_NO_SIE = LabCase(
     name="ibmz-no-sie",
     title="IBM Z without interpretive execution (SIE): an L0 that has no KVM",
     architecture=S390X,
+    emulator=QEMU_S390X,
     machines=(
         Machine(
             options=("-machine", "s390-ccw-virtio,accel=tcg", "-cpu", "max", "-nodefaults"),
@@ -160,6 +164,7 @@ ARM64_HOST = LabCase(
     name="arm64",
     title="arm64, of which no document says that it supports nesting: an L0 with KVM",
     architecture=ARM64,
+    emulator=QEMU_ARM,
     machines=(
         Machine(
             options=("-machine", "virt,virtualization=on,gic-version=3,accel=tcg", "-cpu", "cortex-a72", "-nodefaults"),

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,21 +58,8 @@ class Recipe:
         return json.dumps(asdict(self), sort_keys=True).encode()
 
 
-def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, image: Path) -> Image:
-    """Make an image of package files, at once or not at all. Raises `LabError`."""
-    image.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".building-{image.name}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=image.parent) as made_in:
-        work = Path(made_in)
-        result = work / "image"
-        result.mkdir()
-        _build(packages, kernel, recipe, work, result)
-        if not image.exists():
-            result.rename(image)
-    return Image(image)
-
-
-def _build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, result: Path) -> None:
+def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, result: Path) -> None:
+    """Make an image of package files in `result`, with trees on the way in `work`. Raises `LabError`."""
     kernel_tree, root, small = (work / name for name in ("kernel-tree", "root", "small"))
     for tree, contents in ((kernel_tree, [kernel]), (root, packages), (small, _of(packages, recipe.userland))):
         unpack(contents, tree)
@@ -81,6 +67,7 @@ def _build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, r
     for tree in (root, small):
         if not (tree / _SHELL).exists():
             (tree / _SHELL).symlink_to("busybox")
+    result.mkdir()
     (result / KERNEL).write_bytes(_only(kernel_tree / "boot", "vmlinu*").read_bytes())
     (result / BASE).write_bytes(_base(root, recipe.init))
     (result / USERLAND).write_bytes(_userland(small))

@@ -9,9 +9,23 @@ from pytest_nestvirt.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
-    """What all machines of one architecture have in common."""
+class Emulator:
+    """What emulates the outermost machine: a program from Debian's packages for the machine that it runs on."""
 
+    program: str
+    """`qemu-system-ppc64`."""
+    packages: tuple[str, ...]
+    """Where that and all it is used with comes from; what they depend on comes along."""
+    suite: str
+    """Debian's release that they are taken from: `bookworm`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What all machines of one architecture have in common: what their image is made of."""
+
+    name: str
+    """Of the image; `amd64-libvirt` where that has more than the plain one."""
     debian: str
     """Debian's name for it: `ppc64el`."""
     kernel: str
@@ -20,14 +34,14 @@ class Architecture:
     """Device that the kernel talks to: `hvc0`."""
     modules: tuple[str, ...]
     """Modules by which a machine finds its devices."""
-    emulator: str
-    """Program that emulates it here, and that runs guests there: `qemu-system-ppc64`."""
-    emulator_package: str
-    """Debian's package of that program."""
-    guests: bool = True
-    """Whether its machines are to run guests, and so have that program, too."""
+    hypervisor: str = ""
+    """Program by which its machines run guests: `qemu-system-ppc64`; empty where they are to run none."""
+    programs: tuple[str, ...] = ()
+    """Packages that its machines have besides Python and SSH."""
     block_device: str = "virtio-blk-pci"
     network_device: str = "virtio-net-pci,romfile="
+    suite: str = "bookworm"
+    """Debian's release that runs on its machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +58,8 @@ class Machine:
     """Module by which it runs guests; empty for one that is not to."""
     modprobe: str = ""
     """Text of its /etc/modprobe.d/kvm.conf; empty for none."""
-    disk: bool = True
-    """Whether it has the disk with Python and QEMU; without it there is BusyBox, and SSH."""
+    disk: str = "/dev/vda"
+    """Device of the disk with Python and QEMU; empty for a machine that has none, but BusyBox and SSH."""
     block: str = ""
     """More words for its block device: where on the bus it sits."""
     network: str = ""
@@ -78,6 +92,7 @@ class LabCase:
     name: str
     title: str
     architecture: Architecture
+    emulator: Emulator
     machines: tuple[Machine, ...]
     """The outermost first; L0, L1 and L2 are their names."""
     expected: Expected

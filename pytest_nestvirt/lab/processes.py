@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def _state(pid: int) -> tuple[str, int]:
     except OSError:
         return "X", 0
     return (fields[0], int(fields[19])) if len(fields) > 19 else ("X", 0)  # noqa: PLR2004 - the field's place
+
+
+@contextmanager
+def marking(directory: Path) -> Iterator[None]:
+    """Have all that this process starts carry the mark of the lab in that directory."""
+    before = os.environ.get(MARK)
+    os.environ[MARK] = str(directory)
+    try:
+        yield
+    finally:
+        os.environ.pop(MARK)
+        if before is not None:
+            os.environ[MARK] = before
 
 
 def marked(directory: Path) -> list[Process]:

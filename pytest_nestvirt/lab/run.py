@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -20,8 +19,8 @@ from pytest_nestvirt.lab.directory import LabDirectory, new_lab
 from pytest_nestvirt.lab.judged import deviations
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.lab.processes import MARK
-from pytest_nestvirt.lab.supply import image_of
+from pytest_nestvirt.lab.processes import marking
+from pytest_nestvirt.lab.supply import supplies_of
 from pytest_nestvirt.report.canonical import FILE_NAME, ReportError, load_json
 
 
@@ -48,10 +47,11 @@ def running(
         lab = new_lab(case.name)
         up, kept = None, False
         try:
-            image = image_of(case.architecture, tell, refresh=refresh)
-            up = bring_up(case, lab, image, tell, cold=cold)
-            tell(f"{case.name} is up after {up.seconds:.0f} s")
-            yield lab
+            with marking(lab.path):
+                supplies = supplies_of(case, tell, refresh=refresh)
+                up = bring_up(case, lab, supplies, tell, cold=cold)
+                tell(f"{case.name} is up after {up.seconds:.0f} s")
+                yield lab
             kept = keep
         finally:
             if not kept:
@@ -95,8 +95,7 @@ def _pytest(lab: LabDirectory, report: Path, arguments: Sequence[str]) -> int:
         *(sys.executable, "-m", "pytest", f"--hosts={lab.inventory}", f"--nestvirt-report={report}"),
         *("-p", "no:cacheprovider", *arguments, str(embedded_suites())),
     ]
-    environment = {**os.environ, MARK: str(lab.path)}
-    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - words of our own, no shell
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - words of our own, no shell
 
 
 def _keep_consoles(lab: LabDirectory, report: Path) -> tuple[str, ...]:

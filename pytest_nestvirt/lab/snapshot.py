@@ -12,19 +12,18 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_nestvirt.lab.directory import LabDirectory, labs
-from pytest_nestvirt.lab.image import Image
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.places import cache_directory
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.qmp import LONGEST_PATH, Monitor
+from pytest_nestvirt.lab.supply import Supplies
 
 STATE, _KEYS = "state", "keys.json"
 _IDLE_SECONDS = 20.0
@@ -62,12 +61,10 @@ class Snapshot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def snapshot_of(case: LabCase, image: Image) -> Snapshot:
-    """Where the snapshot of a case over an image is kept; whether there is one is another question."""
-    emulator = subprocess.run(  # noqa: S603
-        [case.architecture.emulator, "--version"], capture_output=True, text=True, check=False
-    ).stdout.partition("\n")[0]
-    told = "\0".join((repr(case.machines), case.kernel_options, image.directory.name, emulator))
+def snapshot_of(case: LabCase, supplies: Supplies) -> Snapshot:
+    """Where the snapshot of a case is kept; whether there is one is another question."""
+    made_of = (supplies.image.directory.name, supplies.emulator.directory.name)
+    told = "\0".join((repr(case.machines), case.kernel_options, *made_of))
     return Snapshot(cache_directory() / "snapshots" / f"{case.name}-{hashlib.sha256(told.encode()).hexdigest()[:20]}")
 
 

@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_nestvirt.lab.image import DISK, KERNEL, ON_DISK, Image
+from pytest_nestvirt.lab.image import DISK, KERNEL, ON_DISK
 from pytest_nestvirt.lab.model import LabCase, Machine
+from pytest_nestvirt.lab.outermost import Outermost
 
 GUEST_INITRD = "/run/guest-initrd"
-DISK_IN_MACHINE = "/dev/vda"
+_FIRMWARE = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
 
 
 def inner_port(level: int) -> int:
@@ -18,18 +19,20 @@ def inner_port(level: int) -> int:
     return 2200 + level
 
 
-def outer_command(case: LabCase, image: Image, directory: Path, port: int, monitor: Path | None = None) -> list[str]:
-    """The emulator of the outermost machine. `directory` is the lab's; it gets the console and takes the initrd."""
-    qmp = ("-qmp", f"unix:{_escaped(monitor)},server=on,wait=off") if monitor else ()
+def outer_command(outermost: Outermost) -> list[str]:
+    """The emulator of the outermost machine. Raises `LabError`."""
+    case, image, toolbox = outermost.case, outermost.supplies.image, outermost.supplies.emulator
     machine = case.machines[0]
+    qmp = ("-qmp", f"unix:{_escaped(outermost.monitor)},server=on,wait=off") if outermost.monitor else ()
     return [
-        case.architecture.emulator,
+        *toolbox.command(case.emulator.program),
+        *(word for place in _FIRMWARE for word in ("-L", str(toolbox / place))),
         *("-name", "nestvirt-lab-l0", *machine.options, "-smp", "1", "-m", f"{machine.memory}M"),
         *("-display", "none", "-monitor", "none", "-no-reboot"),
-        *("-chardev", f"file,id=console,path={_escaped(directory / 'console.log')}", *_serial(case)),
+        *("-chardev", f"file,id=console,path={_escaped(outermost.console)}", *_serial(case)),
         *qmp,
-        *("-kernel", str(image / KERNEL), "-initrd", str(directory / "initrd"), "-append", _append(case)),
-        *_devices(case, machine, _escaped(image / DISK), port),
+        *("-kernel", str(image / KERNEL), "-initrd", str(outermost.initrd), "-append", _append(case)),
+        *_devices(case, machine, _escaped(image / DISK), outermost.port),
     ]
 
 
@@ -37,12 +40,12 @@ def guest_command(case: LabCase, level: int) -> str:
     """The command by which the machine of a level is run by the one around it, for a shell."""
     machine = case.machines[level]
     words = [
-        case.architecture.emulator,
+        case.architecture.hypervisor,
         *("-name", f"l{level}", *machine.options, "-smp", "1", "-m", f"{machine.memory}M"),
         *("-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot"),
         *("-chardev", "stdio,id=console,signal=off", *_serial(case)),
         *("-kernel", f"/{ON_DISK}/{KERNEL}", "-initrd", GUEST_INITRD, "-append", _append(case)),
-        *_devices(case, machine, DISK_IN_MACHINE, inner_port(level)),
+        *_devices(case, machine, case.machines[level - 1].disk, inner_port(level)),
     ]
     return shlex.join(words)
 
