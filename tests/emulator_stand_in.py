@@ -25,6 +25,7 @@ def emulated_by(directory: Path, script: str, case: LabCase) -> Supplies:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_FINDS_CONSOLE + script)
         file.chmod(0o755)
+    (tools / "usr/lib/x86_64-linux-gnu").mkdir(parents=True, exist_ok=True)
     for name in (BASE, KERNEL, DISK):
         (directory / name).write_bytes(b"")
     return Supplies(Image(directory), Toolbox(tools))

@@ -24,8 +24,9 @@ def outer_command(outermost: Outermost) -> list[str]:
     case, image, toolbox = outermost.case, outermost.supplies.image, outermost.supplies.emulator
     machine = case.machines[0]
     qmp = ("-qmp", f"unix:{_escaped(outermost.monitor)},server=on,wait=off") if outermost.monitor else ()
+    # QEMU looks for its modules and firmware near its own program, which here is the dynamic linker.
     return [
-        *toolbox.command(case.emulator.program),
+        *("env", f"QEMU_MODULE_DIR={toolbox.libraries / 'qemu'}", *toolbox.command(case.emulator.program)),
         *(word for place in _FIRMWARE for word in ("-L", str(toolbox / place))),
         *("-name", "nestvirt-lab-l0", *machine.options, "-smp", "1", "-m", f"{machine.memory}M"),
         *("-display", "none", "-monitor", "none", "-no-reboot"),

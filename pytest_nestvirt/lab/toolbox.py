@@ -17,11 +17,18 @@ class Toolbox:
     def __truediv__(self, name: str) -> Path:
         return self.directory / name
 
+    @property
+    def libraries(self) -> Path:
+        """The directory that its libraries are in: `usr/lib/x86_64-linux-gnu`. Raises `LabError`."""
+        return self._one("usr/lib/*-linux-gnu*")
+
     def command(self, program: str) -> list[str]:
         """The words that run a program of usr/bin: by the dynamic linker it came with (ld.so(8)). Raises `LabError`."""
-        path = self / "usr/bin" / program
-        linkers = sorted(self.directory.glob("usr/lib*/ld-*.so.*"))
-        if not path.exists() or not linkers:
-            raise LabError(f"lab: {self.directory.name} has no {program}; remove {self.directory}, and it is made anew")
-        libraries = sorted(self.directory.glob("usr/lib/*-linux-gnu*"))
-        return [str(linkers[0]), "--library-path", ":".join(map(str, libraries)), str(path)]
+        program_file = self._one(f"usr/bin/{program}")
+        return [str(self._one("usr/lib*/ld-*.so.*")), "--library-path", str(self.libraries), str(program_file)]
+
+    def _one(self, pattern: str) -> Path:
+        found = sorted(self.directory.glob(pattern))
+        if not found:
+            raise LabError(f"lab: {self.directory} has no {pattern}; remove it, and it is made anew")
+        return found[0]
