@@ -20,12 +20,11 @@ def emulated_by(directory: Path, script: str, case: LabCase) -> Supplies:
     A toolbox runs its programs by the dynamic linker that it holds: the script stands there.
     """
     tools = directory / "tools"
-    linker, program = tools / "usr/lib64/ld-stand-in.so.2", tools / "usr/bin" / case.emulator.program
+    linker, program = tools / "usr/lib/x86_64-linux-gnu/ld-stand-in.so.2", tools / "usr/bin" / case.emulator.program
     for file in (linker, program):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_FINDS_CONSOLE + script)
         file.chmod(0o755)
-    (tools / "usr/lib/x86_64-linux-gnu").mkdir(parents=True, exist_ok=True)
     for name in (BASE, KERNEL, DISK):
         (directory / name).write_bytes(b"")
     return Supplies(Image(directory), Toolbox(tools))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_nestvirt.lab.architectures import AMD64, ARM64, PPC64EL, S390X
-from pytest_nestvirt.lab.emulators import QEMU_ARM, QEMU_PPC, QEMU_S390X, QEMU_X86
+from pytest_nestvirt.lab.emulators import QEMU_10_PPC, QEMU_ARM, QEMU_PPC, QEMU_S390X, QEMU_X86
 from pytest_nestvirt.lab.model import Expected, LabCase, Machine
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.verdict import Verdict
@@ -118,6 +118,28 @@ POWER9 = LabCase(
     ),
 )
 
+# The memory of a guest of an emulated POWER9 has to be a multiple of 256 MiB.
+_POWER_L2 = Machine(options=("-machine", _PSERIES, "-cpu", "host"), memory=512, seconds=60, disk="")
+
+POWER9_3 = replace(
+    POWER9,
+    name="power9-3",
+    title="IBM POWER9, bare metal (PowerNV), its guest, and a guest of that: L0, L1 and L2",
+    emulator=QEMU_10_PPC,
+    machines=(_POWERNV, replace(_POWER_L1, memory=1792), _POWER_L2),
+    expected=Expected(
+        {
+            "l0": {PASS: ("KWIKI-TERM-L0", "KWIKI-DISTRO-OVERRIDE", "KWIKI-PARAM-VALUES")},
+            "l1": {PASS: ("KWIKI-TERM-L1", "KWIKI-UB-SIGNS")},
+            "l2": {PASS: ("KWIKI-TERM-L2",)},
+        }
+    ),
+    notes=(
+        "L0, L1 and L2 are Debian's kernel, BusyBox and SSH; L0 and L1 have Python and QEMU, too",
+        "the emulator outside is QEMU 10, with which the L2 lives; slow, since each of its exits is one of L0, too",
+    ),
+)
+
 POWER9_NESTED_OFF = replace(
     POWER9,
     name="power9-nested-off",
@@ -176,7 +198,7 @@ ARM64_HOST = LabCase(
     notes=("no L1: no document says anything about it that could be checked",),
 )
 
-CASES = (POWER9, POWER9_NESTED_OFF, AMD, AMD_NESTED_OFF, AMD_VIRTUAL, IBMZ_NO_SIE, ARM64_HOST)
+CASES = (POWER9, POWER9_NESTED_OFF, POWER9_3, AMD, AMD_NESTED_OFF, AMD_VIRTUAL, IBMZ_NO_SIE, ARM64_HOST)
 
 
 def case_of(name: str) -> LabCase:

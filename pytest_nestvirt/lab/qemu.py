@@ -11,7 +11,6 @@ from pytest_nestvirt.lab.model import LabCase, Machine
 from pytest_nestvirt.lab.outermost import Outermost
 
 GUEST_INITRD = "/run/guest-initrd"
-_FIRMWARE = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
 
 
 def inner_port(level: int) -> int:
@@ -24,10 +23,8 @@ def outer_command(outermost: Outermost) -> list[str]:
     case, image, toolbox = outermost.case, outermost.supplies.image, outermost.supplies.emulator
     machine = case.machines[0]
     qmp = ("-qmp", f"unix:{_escaped(outermost.monitor)},server=on,wait=off") if outermost.monitor else ()
-    # QEMU looks for its modules and firmware near its own program, which here is the dynamic linker.
     return [
-        *("env", f"QEMU_MODULE_DIR={toolbox.libraries / 'qemu'}", *toolbox.command(case.emulator.program)),
-        *(word for place in _FIRMWARE for word in ("-L", str(toolbox / place))),
+        *toolbox.command(case.emulator.program),
         *("-name", "nestvirt-lab-l0", *machine.options, "-smp", "1", "-m", f"{machine.memory}M"),
         *("-display", "none", "-monitor", "none", "-no-reboot"),
         *("-chardev", f"file,id=console,path={_escaped(outermost.console)}", *_serial(case)),

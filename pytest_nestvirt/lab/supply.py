@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from pytest_nestvirt.lab.image import Image, Recipe, build, unpack
+from pytest_nestvirt.lab import image, toolbox
+from pytest_nestvirt.lab.image import Image, Recipe
 from pytest_nestvirt.lab.model import Architecture, Emulator, LabCase
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.store import Order, Tell, obtain
@@ -35,9 +36,9 @@ class Supplies:
 
 def supplies_of(case: LabCase, tell: Tell, *, refresh: bool = False) -> Supplies:
     """What a case needs, made if it is not there. Raises `LabError`."""
-    image = obtain(_image(case.architecture), tell, refresh=refresh)
+    machines = obtain(_image(case.architecture), tell, refresh=refresh)
     emulator = obtain(_toolbox(case.emulator), tell, refresh=refresh)
-    return Supplies(Image(image), Toolbox(emulator))
+    return Supplies(Image(machines), Toolbox(emulator))
 
 
 def _image(architecture: Architecture) -> Order:
@@ -47,7 +48,7 @@ def _image(architecture: Architecture) -> Order:
     def make(programs: Sequence[Path], kernel: Path | None, work: Path, result: Path) -> None:
         if kernel is None:
             raise LabError(f"lab: {architecture.name} names no kernel")
-        build(programs, kernel, recipe, work, result)
+        image.build(programs, kernel, recipe, work, result)
 
     return Order(
         kind="images",
@@ -74,6 +75,6 @@ def _toolbox(emulator: Emulator) -> Order:
         architecture=HERE[machine],
         programs=emulator.packages,
         kernel="",
-        recipe=b"",
-        make=lambda packages, _kernel, _work, result: unpack(packages, result),
+        recipe=b"tree 1",
+        make=lambda packages, _kernel, _work, result: toolbox.build(packages, result),
     )
