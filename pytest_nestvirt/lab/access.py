@@ -44,6 +44,7 @@ def _inventory(case: LabCase, ports: dict[str, int]) -> str:
         "environment": "test",
         "expendable": True,
         "timeouts": _TIMEOUTS,
+        **({"treat_as": case.treat_as} if case.treat_as else {}),
     }
     told = f"# The lab {case.name}: {case.title}\n"
     return told + yaml.safe_dump({"defaults": defaults, "hosts": hosts}, sort_keys=False)

@@ -12,6 +12,7 @@ from pytest_nestvirt.verdict import Verdict
 
 PASS, FAIL, WARN = Verdict.PASS, Verdict.FAIL, Verdict.WARN
 BLOCKED, INCONCLUSIVE = Verdict.BLOCKED, Verdict.INCONCLUSIVE
+CONFIRMED, LIFTED = Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED
 
 # One processor throughout: with two, QEMU 7.2 to 11.1 locked up or reset the L0 of the AMD cases.
 
@@ -119,7 +120,7 @@ POWER9 = LabCase(
 )
 
 # The memory of a guest of an emulated POWER9 has to be a multiple of 256 MiB.
-_POWER_L2 = Machine(options=("-machine", _PSERIES, "-cpu", "host"), memory=512, seconds=60, disk="")
+_POWER_L2 = Machine(options=("-machine", _PSERIES, "-cpu", "host"), memory=512, seconds=12, disk="")
 
 POWER9_3 = replace(
     POWER9,
@@ -136,7 +137,7 @@ POWER9_3 = replace(
     ),
     notes=(
         "L0, L1 and L2 are Debian's kernel, BusyBox and SSH; L0 and L1 have Python and QEMU, too",
-        "the emulator outside is QEMU 10, with which the L2 lives; slow, since each of its exits is one of L0, too",
+        "the emulator outside is QEMU 10, with which the L2 lives",
     ),
 )
 
@@ -155,6 +156,30 @@ POWER9_NESTED_OFF = replace(
         }
     ),
     notes=("L1: kvm_hv refuses, and /dev/kvm is there all the same",),
+)
+
+POWER8 = replace(
+    POWER9,
+    name="power8",
+    title="IBM POWER8, judged as RHEL: an L0 with KVM, whose guest has none",
+    machines=(
+        replace(
+            _POWERNV, options=("-machine", "powernv8,accel=tcg", "-cpu", "POWER8", "-nic", "none", "-serial", "none")
+        ),
+        replace(_POWER_L1, options=("-machine", _PSERIES, "-cpu", "host")),
+    ),
+    expected=Expected(
+        {
+            "l0": {
+                PASS: ("RHEL8-DEVTEST", "RHEL8-L0-PHYSICAL", "RHEL8-NOT-PRODUCTION"),
+                FAIL: ("RHEL8-ARCH-LIST",),
+                LIFTED: ("RHEL8-SUP-ONLY-INTEL",),
+            },
+            "l1": {CONFIRMED: ("RHEL8-P9-NOT-P8",)},
+        }
+    ),
+    treat_as="rhel",
+    notes=("L0: kvm_hv has nested=Y all the same", "L1: kvm_hv refuses, and /dev/kvm is there all the same"),
 )
 
 IBMZ_NO_SIE = LabCase(
@@ -198,7 +223,7 @@ ARM64_HOST = LabCase(
     notes=("no L1: no document says anything about it that could be checked",),
 )
 
-CASES = (POWER9, POWER9_NESTED_OFF, POWER9_3, AMD, AMD_NESTED_OFF, AMD_VIRTUAL, IBMZ_NO_SIE, ARM64_HOST)
+CASES = (POWER9, POWER9_NESTED_OFF, POWER9_3, POWER8, AMD, AMD_NESTED_OFF, AMD_VIRTUAL, IBMZ_NO_SIE, ARM64_HOST)
 
 
 def case_of(name: str) -> LabCase:

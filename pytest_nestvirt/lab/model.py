@@ -96,11 +96,16 @@ class LabCase:
     machines: tuple[Machine, ...]
     """The outermost first; L0, L1 and L2 are their names."""
     expected: Expected
+    treat_as: str = ""
+    """Operating system that its machines, which run Debian, are judged as: `rhel`; empty where they are judged as what
+    they are."""
     kernel_options: str = "quiet mitigations=off panic=-1"
     attempts: int = 1
     """How often it is started before it counts as broken; above 1 where the emulator is known to fail at times."""
     snapshots: bool = False
     """Whether it is kept on disk once it is up, and comes up from there."""
+    slow: bool = False
+    """Whether it takes minutes, so that it does not belong into every run of the product's own tests."""
     notes: tuple[str, ...] = field(default=())
     """How deep it goes, and why not deeper."""
 
