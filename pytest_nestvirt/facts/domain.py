@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
-from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, fact
-from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
+from pytest_nestvirt.facts.core import Unobservable, fact
+from pytest_nestvirt.facts.defined_guest import DefinedGuest
 from pytest_nestvirt.facts.domain_xml import DomainXml
 from pytest_nestvirt.facts.libvirt import LIST, Domain, Libvirt
 from pytest_nestvirt.facts.qemu import PIDS, Qemu, QemuProcess
@@ -26,42 +26,25 @@ class Hypervisor(Protocol):
         """The parent's QEMU processes."""
 
 
-class GuestDomain(Subject):
-    """What the hypervisor of a guest says of it. It is evidence from the parent, and is reported as the parent's.
-
-    Every fact is `Unobservable` where the parent could not be looked at, and for a machine that has no parent.
-    """
+class GuestDomain(DefinedGuest[Hypervisor]):
+    """The libvirt domain that a guest is."""
 
     name = "domain"
-
-    def __init__(self, reader: Reader, domain: str, parent: Hypervisor | None) -> None:
-        """`reader` is the parent's, or the machine's own if it has none."""
-        super().__init__(reader)
-        self.domain = domain
-        self._parent = parent
-
-    @property
-    def label(self) -> str:
-        """Several domains of one parent are told apart by their names."""
-        return f"domains.{self.domain}" if self._parent else self.name
-
-    @property
-    def _hypervisor(self) -> Hypervisor:
-        if self._parent is None:
-            self.reader.note(INVENTORY)
-            raise Unobservable(INVENTORY, f"{self.reader.host} is no guest of a machine in the inventory")
-        return self._parent
+    several = "domains"
 
     @fact
     def defined(self) -> bool:
         """Whether libvirt on the parent knows a domain of that name."""
         # Definitions that were found on their own may not be all; `running` needs the list, and tells why there is none.
-        return self.domain in self._hypervisor.libvirt.domains or self.domain in self._hypervisor.libvirt.running
+        return self.domain in self._domains() or self._runs()
 
     @fact
     def running(self) -> bool:
         """Whether it has a process on the parent (paused counts); False too if libvirt does not know it."""
-        return self.domain in self._hypervisor.libvirt.running
+        return self._runs()
+
+    def _runs(self) -> bool:
+        return self.domain in self.ask(lambda parent: parent.libvirt.running)
 
     @fact
     def state(self) -> str:
@@ -141,14 +124,19 @@ class GuestDomain(Subject):
     def _process(self) -> QemuProcess:
         found = self._processes()
         if len(found) != 1:
-            raise Unobservable(PIDS, f"{len(found) or 'no'} QEMU processes are named {self.domain}")
+            counted = "no QEMU process" if not found else f"each of {len(found)} QEMU processes"
+            raise Unobservable(PIDS, f"{counted} on {self.reader.host} is named {self.domain}")
         return found[0]
 
     def _processes(self) -> tuple[QemuProcess, ...]:
-        return tuple(process for process in self._hypervisor.qemu.processes if process.name == self.domain)
+        running = self.ask(lambda parent: parent.qemu.processes)
+        return tuple(process for process in running if process.name == self.domain)
+
+    def _domains(self) -> Mapping[str, Domain]:
+        return self.ask(lambda parent: parent.libvirt.domains)
 
     def _domain(self) -> Domain:
-        known = self._hypervisor.libvirt.domains.get(self.domain)
+        known = self._domains().get(self.domain)
         if known is None:
             raise Unobservable(
                 LIST, f"no domain {self.domain} on {self.reader.host}; `domain:` in the inventory names it"

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from pytest_nestvirt.collect.snapshot import Section, Status
-from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, describe, fact
+from pytest_nestvirt.facts.core import Subject, Unobservable, describe, fact
 from pytest_nestvirt.facts.cpu import Cpu
-from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
+from pytest_nestvirt.facts.defined_guest import DefinedGuest
 from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS, parse_cpu_option
 from pytest_nestvirt.facts.qemu import Qemu
 from pytest_nestvirt.facts.qemu_argv import QemuProcess
@@ -92,36 +92,18 @@ class ProxmoxNode(Protocol):
         """The processors of the parent."""
 
 
-class GuestPve(Subject):
-    """What a Proxmox VE node says of a guest. It is evidence from the parent, and is reported as the parent's.
+class GuestPve(DefinedGuest[ProxmoxNode]):
+    """What a Proxmox VE node says of a guest; `domain` is its name there or its number.
 
-    Every fact is `Unobservable` where the parent could not be looked at, is no such node, or has no machine of that name.
+    Every fact is `Unobservable` also where the parent is no such node, or has no machine of that name.
     """
 
     name = "pve"
 
-    def __init__(self, reader: Reader, domain: str, parent: ProxmoxNode | None) -> None:
-        """`reader` is the parent's, or the machine's own if it has none. `domain`: name or number of the machine."""
-        super().__init__(reader)
-        self.domain = domain
-        self._parent = parent
-
-    @property
-    def label(self) -> str:
-        """Several machines of one node are told apart by their names."""
-        return f"{self.name}.{self.domain}" if self._parent else self.name
-
-    @property
-    def _node(self) -> ProxmoxNode:
-        if self._parent is None:
-            self.reader.note(INVENTORY)
-            raise Unobservable(INVENTORY, f"{self.reader.host} is no guest of a machine in the inventory")
-        return self._parent
-
     @fact
     def config(self) -> QemuConfig:
         """All of its configuration."""
-        found = self._node.proxmox.vms.get(self.domain)
+        found = self.ask(lambda node: node.proxmox.vms).get(self.domain)
         if found is None:
             raise Unobservable(
                 CONFIG, f"not one machine called {self.domain} on {self.reader.host}; `domain:` names it"
@@ -151,7 +133,8 @@ class GuestPve(Subject):
     @fact
     def showcmd_cpu(self) -> str:
         """What follows -cpu in `qm showcmd`: `host,+kvm_pv_eoi,+kvm_pv_unhalt`."""
-        return _cpu_option(self._node.proxmox.command(self.config), f"{SHOWCMD}{self.config.vmid}")
+        command = self.ask(lambda node: node.proxmox.command(self.config))
+        return _cpu_option(command, f"{SHOWCMD}{self.config.vmid}")
 
     @fact
     def offers_virtualization(self) -> bool:
@@ -162,7 +145,7 @@ class GuestPve(Subject):
         """
         cpu = parse_cpu_option(self._running_cpu() or self.showcmd_cpu)
         try:
-            extension = EXTENSION.get(self._node.cpu.vendor)
+            extension = EXTENSION.get(self.parent.cpu.vendor)
         except Unobservable:
             extension = None
         offered = {cpu.offers(name) for name in ([extension] if extension else EXTENSIONS)}
@@ -175,7 +158,7 @@ class GuestPve(Subject):
     def _running_cpu(self) -> str:
         """What follows -cpu in the command line of its process; empty where none was found."""
         try:
-            processes = self._node.qemu.processes
+            processes = self.parent.qemu.processes
         except Unobservable:
             return ""
         mine = [process for process in processes if ("-id", str(self.config.vmid)) in pairwise(process.argv)]

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from pytest_nestvirt.collect.snapshot import Section, Status
-from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, describe, fact
-from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
+from pytest_nestvirt.facts.core import Subject, Unobservable, describe, fact
+from pytest_nestvirt.facts.defined_guest import DefinedGuest
 from pytest_nestvirt.facts.vmx import Vmx, parse_vmx
 
 FILES = "nestvirt/vsphere/"
@@ -159,33 +159,19 @@ class VsphereHost(Protocol):
         """The parent as an ESXi host."""
 
 
-class GuestVmx(Subject):
-    """What the .vmx file on an ESXi host says of a guest. It is evidence from the parent, and is reported as the parent's.
+class GuestVmx(DefinedGuest[VsphereHost]):
+    """What the .vmx file on an ESXi host says of a guest.
 
-    A running machine has what the file said when it was switched on. Every fact is `Unobservable` where the parent could not
-    be looked at, is no ESXi host, or has no file for it.
+    A running machine has what the file said when it was switched on. Every fact is `Unobservable` also where the parent is no
+    ESXi host, or has no file for it.
     """
 
     name = "vmx"
 
-    def __init__(self, reader: Reader, domain: str, parent: VsphereHost | None) -> None:
-        """`reader` is the parent's, or the machine's own if it has none."""
-        super().__init__(reader)
-        self.domain = domain
-        self._parent = parent
-
-    @property
-    def label(self) -> str:
-        """Several machines of one host are told apart by their names."""
-        return f"{self.name}.{self.domain}" if self._parent else self.name
-
     @fact
     def file(self) -> Vmx:
         """All of its settings."""
-        if self._parent is None:
-            self.reader.note(INVENTORY)
-            raise Unobservable(INVENTORY, f"{self.reader.host} is no guest of a machine in the inventory")
-        return self._parent.vsphere.machine(self.domain)
+        return self.ask(lambda host: host.vsphere.machine(self.domain))
 
     @fact
     def hardware_version(self) -> int:
