@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption(
         "--nestvirt-report",
         metavar="DIR",
-        help="leave result.json and a junit.xml per chain in this directory",
+        help="leave result.json and a junit.xml per chain in this directory; those of an earlier run are removed first",
     )
     group.addoption(
         "--nestvirt-measure",
@@ -80,6 +80,22 @@ def _load_testinfra(pluginmanager: pytest.PytestPluginManager) -> bool:
         except ImportError:
             return False
     return pluginmanager.has_plugin(TESTINFRA)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Take an earlier run's reports away before anything of this one can go wrong, so that nobody publishes them as its own."""
+    given = early_config.known_args_namespace
+    directory: str | None = getattr(given, "nestvirt_report", None)
+    if directory is None or given.help or given.version:
+        return
+    from pytest_nestvirt.report.files import remove_earlier
+    from pytest_nestvirt.report.writing import ReportError
+
+    try:
+        remove_earlier(early_config.invocation_params.dir / Path(directory).expanduser())
+    except ReportError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -37,7 +37,7 @@ def test_blocked_is_a_verdict_of_its_own(tmp_path: Path) -> None:
 def test_nesting_that_is_off_makes_a_consequence() -> None:
     """The reason names the host."""
     off = machines(l0(intel_chain(), {PARAMETER: "N\n"}))[0]
-    with pytest.raises(Blocked, match="L1 lacks vmx, which follows from nesting being off on L0"):
+    with pytest.raises(Blocked, match="nesting is off on L0, and what follows from that: L1 lacks vmx"):
         blocked_without_nesting(off, "L1 lacks vmx")
 
 

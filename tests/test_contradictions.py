@@ -14,9 +14,9 @@ from pytest_nestvirt.catalogue.contradictions import (
     conflicts,
     embedded_contradictions,
     load_contradictions,
-    notes,
 )
 from pytest_nestvirt.catalogue.load import CatalogueError, embedded_suites
+from pytest_nestvirt.catalogue.model import Stance
 from pytest_nestvirt.report.canonical import load_json, write_json
 from pytest_nestvirt.report.summary import summary_lines
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
@@ -68,18 +68,34 @@ def test_verdicts_of_several_machines_are_told_once_each() -> None:
     assert conflict.statements == (("ACME-ONE", (Verdict.PASS, Verdict.WARN)), ("OTHER-ONE", (Verdict.PASS,)))
 
 
-def test_conflicts_that_the_chain_satisfies_take_one_line() -> None:
-    """Where every side holds, the difference is named and nothing more."""
-    cases = [
-        case("ACME-ONE"),
-        case("OTHER-ONE", verdict=Verdict.LIMIT_CONFIRMED),
-        case("ACME-ODD", verdict=Verdict.WARN),
-    ]
-    assert notes(conflicts(cases, [TWO, ALONE])) == (
-        "B-91: Itself. ACME-ODD (warn). Take the command.",
-        "the chain satisfies both sides of B-90 (ACME-ONE, OTHER-ONE)",
-    )
-    assert notes(()) == ()
+@pytest.mark.parametrize(
+    "verdicts, settled",
+    [
+        pytest.param((Verdict.PASS, Verdict.LIMIT_CONFIRMED), True, id="all-hold"),
+        pytest.param((Verdict.FAIL, Verdict.WARN), True, id="none-holds"),
+        pytest.param((Verdict.PASS, Verdict.WARN), False, id="one-of-two"),
+        pytest.param((Verdict.LIMIT_LIFTED, Verdict.PASS), False, id="one-is-lifted"),
+    ],
+)
+def test_documents_that_come_to_one_answer_are_settled(verdicts: tuple[Verdict, Verdict], settled: bool) -> None:
+    """However much two texts differ, a chain to which both say the same has no need to know."""
+    cases = [case(name, verdict=verdict) for name, verdict in zip(("ACME-ONE", "OTHER-ONE"), verdicts, strict=True)]
+    (conflict,) = conflicts(cases, [TWO])
+    assert conflict.settled is settled
+
+
+def test_different_support_is_never_settled() -> None:
+    """One vendor supports what another does not: both statements hold, and a person needs to know."""
+    cases = [case("ACME-ONE", stance=Stance.SUPPORTED), case("OTHER-ONE", stance=Stance.UNSUPPORTED)]
+    assert not conflicts(cases, [TWO])[0].settled
+    cases = [case("ACME-ONE", stance=Stance.SUPPORTED), case("OTHER-ONE", stance=Stance.NOT_STATED)]
+    assert conflicts(cases, [TWO])[0].settled
+
+
+@pytest.mark.parametrize("verdict, settled", [(Verdict.PASS, True), (Verdict.WARN, False)])
+def test_a_document_at_odds_with_itself_matters_where_it_does_not_hold(verdict: Verdict, settled: bool) -> None:
+    """Whoever is warned has to know that the same page says the contrary."""
+    assert conflicts([case("ACME-ODD", verdict=verdict)], [ALONE])[0].settled is settled
 
 
 # ---- the embedded list
@@ -131,5 +147,7 @@ def test_the_summary_names_conflicts_between_support_and_findings() -> None:
 def test_notes_are_kept_in_the_report(tmp_path: Path) -> None:
     """What was written is what is read again."""
     report = run(case(), hosts=(host(),))
-    noted = replace(report, chains=(replace(report.chains[0], notes=("B-91: Itself.",)),))
-    assert load_json(write_json(noted, tmp_path)).chains[0].notes == ("B-91: Itself.",)
+    noted = replace(report, chains=(replace(report.chains[0], notes=("B-91: Itself.",), settled=("B-90: Both.",)),))
+    kept = load_json(write_json(noted, tmp_path)).chains[0]
+    assert (kept.notes, kept.settled) == (("B-91: Itself.",), ("B-90: Both.",))
+    assert "B-90" not in " ".join(line.text for line in summary_lines(noted, 80))

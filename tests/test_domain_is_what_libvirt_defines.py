@@ -13,6 +13,7 @@ import pytest
 from cpuinfo_texts import reader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from recorded_machines import intel_chain, machines
 
 from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.facts.core import Reader, Unobservable
@@ -381,6 +382,14 @@ def test_libvirt_that_does_not_answer(section: Section, why: str) -> None:
     for name in ("domains", "running"):
         with pytest.raises(Unobservable, match=why):
             getattr(facts, name)
+
+
+def test_what_is_unknown_of_a_guest_names_the_host_that_did_not_tell() -> None:
+    """A person reads it under the guest's name, and would look for virsh there."""
+    chain = intel_chain()
+    l1 = machines((chain[0].having({LIST: Status.MISSING}), *chain[1:]))[1]
+    with pytest.raises(Unobservable, match="on L0: "):
+        _ = l1.domain.running
 
 
 def test_definitions_of_a_sosreport() -> None:

@@ -254,6 +254,29 @@ def test_the_device_alone_proves_nothing() -> None:
     assert kvm({"dev/kvm": Status.MISSING}).usable is False
 
 
+@pytest.mark.parametrize(
+    "more, told",
+    [
+        ({"dev/kvm": Status.MISSING}, "there is no /dev/kvm; module kvm_intel is not loaded"),
+        ({"nestvirt/kvm_ioctl": "error=ENOENT\n"}, "there is no /dev/kvm; module kvm_intel is not loaded"),
+        ({"nestvirt/kvm_ioctl": "error=ENODEV\n", **LOADED}, "opening /dev/kvm fails with ENODEV"),
+        ({"nestvirt/kvm_ioctl": "api=12\ncreate_vm=EBUSY busy\n", **LOADED}, "KVM_CREATE_VM fails with EBUSY"),
+        ({"nestvirt/kvm_ioctl": "api=11\n", **LOADED}, "KVM's interface has version 11, not 12"),
+        ({"nestvirt/kvm_ioctl": "api=12\ncreate_vm=ok\n"}, ""),
+    ],
+)
+def test_what_keeps_kvm_from_working_is_said_in_words(more: Mapping[str, str | Status], told: str) -> None:
+    """What was seen: the device, the call that failed, the module; not what could not be asked for lack of them."""
+    unloaded = {f"sys/module/{name}": Status.MISSING for name in ("kvm", "kvm_intel", "kvm_amd")}
+    assert kvm(ON_INTEL, {**unloaded, **more}).failure == told
+
+
+def test_what_keeps_kvm_from_working_may_be_unknown() -> None:
+    """Where nobody may ask, nothing is held against KVM."""
+    with pytest.raises(Unobservable, match="permission denied"):
+        _ = kvm(ON_INTEL, {"nestvirt/kvm_ioctl": "error=EACCES\n"}).failure
+
+
 def test_the_error_is_kept() -> None:
     """A busy processor (another hypervisor owns it) is told by name; an answer that stops half-way is none."""
     api = api_of(parse_answers("api=12\ncreate_vm=EBUSY\nnested_state=0\n"))

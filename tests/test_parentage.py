@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from recorded_machines import Texts, domain, intel_chain, machines
+from recorded_machines import HARDWARE, XEON, Texts, cpuinfo, domain, intel_chain, machines
+from rhel8_trios import AWS, AZURE, GCE, HYPERV, NO_DMI, VMWARE, XEN, foreign
 
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.parentage import contradiction
+from pytest_nestvirt.inventory.model import Connection, Provider
 
 DEFINED = "0b0e1b2a-2f0e-4c8a-9d6e-1f2e3d4c5b6a"
 SWAPPED = "2a1b0e0b-0e2f-8a4c-9d6e-1f2e3d4c5b6a"
@@ -48,3 +50,54 @@ def test_an_unknown_uuid_proves_nothing() -> None:
 def test_power_and_z_name_their_guests_elsewhere(source: str, text: str) -> None:
     """The device tree on POWER, sysinfo on IBM Z."""
     assert OTHER in contradiction(guest({source: text}))
+
+
+KVM: Texts = {}
+"""What the L1 of a RHEL chain sees anyway."""
+
+
+@pytest.mark.parametrize(
+    "provider, seen, told",
+    [
+        (Provider.VSPHERE, VMWARE, ""),
+        (Provider.VSPHERE, KVM, "vsphere`, and L1 runs on kvm;"),
+        (Provider.VSPHERE, AWS, "vsphere`, and L1 runs on aws;"),
+        (Provider.VSPHERE, NO_DMI, ""),
+        (Provider.EC2, AWS, ""),
+        (Provider.EC2, KVM, "ec2`, and L1 runs on kvm;"),
+        (Provider.EC2, VMWARE, "ec2`, and L1 runs on vmware;"),
+        (Provider.HYPERV, HYPERV, ""),
+        (Provider.HYPERV, AZURE, "hyperv`, and L1 runs on azure;"),
+        (Provider.AZURE, AZURE, ""),
+        (Provider.AZURE, HYPERV, "azure`, and L1 runs on hyperv;"),
+        (Provider.AZURE, {**HARDWARE, **cpuinfo("GenuineIntel", XEON, "fpu lm vmx ept")}, "L1 is no guest at all"),
+        (Provider.GCE, GCE, ""),
+        (Provider.GCE, KVM, "gce`, and L1 runs on kvm;"),
+        (Provider.PROXMOX, KVM, ""),
+        (Provider.PROXMOX, XEN, "proxmox`, and L1 runs on xen;"),
+        (Provider.LIBVIRT, VMWARE, ""),
+    ],
+)
+def test_what_a_guest_runs_on_is_held_against_the_provider_of_the_inventory(
+    provider: Provider, seen: Texts, told: str
+) -> None:
+    """A contradiction between what is declared and what is seen is no guess of either; what is unknown contradicts nothing.
+
+    `libvirt` is also what stands for nothing: of a host at which nobody looks it says nothing.
+    """
+    found = contradiction(machines(foreign(provider, seen))[1])
+    assert (told in found) if told else found == ""
+
+
+@pytest.mark.parametrize("provider", [Provider.LIBVIRT, Provider.VSPHERE])
+def test_a_host_that_was_looked_at_is_of_its_provider(provider: Provider) -> None:
+    """Its guests run on what it is: a guest of somebody else lends it nothing."""
+    l0, l1, *_ = intel_chain()
+    other = VMWARE if provider is Provider.LIBVIRT else KVM
+    chain = (l0.having(provider=provider, connection=Connection.RECORDED), l1.having(other))
+    assert f"L0 has `provider: {provider}`" in contradiction(machines(chain)[1])
+
+
+def test_an_l0_contradicts_nobody() -> None:
+    """It runs on hardware, as it should, and nothing in the inventory is above it."""
+    assert contradiction(machines(intel_chain())[0]) == ""

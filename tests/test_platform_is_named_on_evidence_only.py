@@ -159,6 +159,10 @@ def test_evidence_names_what_was_seen() -> None:
     assert platform_of(GUEST, QEMU).evidence == ("dmi: QEMU", "hypervisor flag")
     assert platform_of(GUEST, {CLOCKS: "kvm-clock tsc\n"}).evidence == (f"{CLOCKS}: kvm", "hypervisor flag")
     assert "weak" in platform_of(HOST).evidence[0]
+    tree = {"proc/device-tree/compatible": "linux,dummy-virt\n"}
+    assert platform_of(ARM, tree).evidence == (
+        "proc/device-tree/compatible: a machine that QEMU makes up, run by KVM or emulated",
+    )
     assert platform_of(z(), sysinfo()).evidence == ("proc/sysinfo: LPAR without VM00",)
 
 

@@ -59,11 +59,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_chain_of_three_levels_is_looked_at_through_hops(folder: Path, sshd: Sshd) -> None:
-    """Each machine is asked once, through its parents, and each session comes from the address of its hop."""
+    """Each machine is asked once, through its parents, and each session comes from the address of its hop.
+
+    The three addresses are one machine, which is noticed: such a chain proves nothing, whatever its verdicts are.
+    """
     inventory(folder, chain(sshd))
     before = sshd.log.count("Accepted publickey")
     done = run_pytest(folder, *ARGUMENTS)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "l0-host > l1-host > l2-host: undecided" in done.stdout
+    assert "l2-host and l1-host are one and the same system" in done.stdout
     assert set(verdicts(folder / "out").values()) == {"pass"}
     assert sshd.log.count("Accepted publickey") - before == 3
 
@@ -74,7 +79,7 @@ def test_workers_open_no_connection(folder: Path, sshd: Sshd) -> None:
     inventory(folder, chain(sshd))
     before = sshd.log.count("Accepted publickey")
     done = run_pytest(folder, *ARGUMENTS, "-n", "2")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(verdicts(folder / "out").values()) == {"pass"}, done.stdout + done.stderr
     assert sshd.log.count("Accepted publickey") - before == 3
 
 

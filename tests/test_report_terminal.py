@@ -31,7 +31,8 @@ kvm01 > rhel8-l1 > rhel8-l2: does not conform
                 processors
   inconclusive  RHEL8-INTEL-PERSIST on kvm01: etc/modprobe.d/: reading it was
                 refused (Permission denied)
-  warn          RHEL8-NOT-PRODUCTION on kvm01: the inventory says environment:…
+  warn          RHEL8-NOT-PRODUCTION on kvm01: the inventory says environment:
+                prod
   limit lifted  RHEL8-L1-NO-IOMMU on rhel8-l1: An L1 gets no virtual IOMMU.
   limit holds   RHEL8-L1-NO-APICV on rhel8-l1: An L1 gets no APICv.
   not run       7 need the permission l2, 9 need the permission reload, 2 cannot

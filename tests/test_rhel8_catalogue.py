@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from recorded_machines import Chain, amd_chain, intel_chain, machines, power9_chain, rhel, system, z_chain
+from recorded_machines import (
+    XEON,
+    Chain,
+    amd_chain,
+    cpuinfo,
+    intel_chain,
+    machines,
+    power9_chain,
+    rhel,
+    system,
+    z_chain,
+)
 from rhel8_trios import (
     AZURE,
     CONTRADICTING_OS,
@@ -253,8 +264,20 @@ ROCKY = system("rocky", "8.10")
         pytest.param(
             foreign(Provider.VSPHERE),
             Stance.NOT_STATED,
-            "RHEL8-L0-VMWARE on L1 (limit-lifted)",
+            "undecided: RHEL8-L0-VMWARE on L1 (inconclusive)",
             id="vsphere-declared-kvm-seen",
+        ),
+        pytest.param(
+            foreign(Provider.AZURE, HYPERV),
+            Stance.NOT_STATED,
+            "undecided: RHEL8-L0-HYPERV on L1 (inconclusive)",
+            id="azure-declared-hyperv-seen",
+        ),
+        pytest.param(
+            foreign(Provider.VSPHERE, NO_DMI, cpuinfo("GenuineIntel", XEON, "fpu lm vmx ept")),
+            Stance.NOT_STATED,
+            "undecided: RHEL8-L0-VMWARE on L1 (inconclusive)",
+            id="vsphere-declared-nothing-seen",
         ),
         pytest.param(
             l0(intel_chain(), CONTRADICTING_OS),

@@ -46,7 +46,7 @@ def test_an_l1_without_the_flag_is_a_consequence_while_nesting_is_off(requiremen
     """The host fails for it; the L1 is blocked, and says what it follows from."""
     verdict, reason = said(requirement, l1(l0(CHAIN, OFF), PLAIN))
     assert verdict is Verdict.BLOCKED
-    assert reason.endswith("which follows from nesting being off on L0")
+    assert reason.startswith("nesting is off on L0, and what follows from that: ")
     assert said("UBU-NESTED-VALUE", l0(CHAIN, OFF))[0] is Verdict.FAIL
 
 

@@ -22,4 +22,4 @@ def blocked_without_nesting(l0: Machine, lacking: str) -> None:
     except Unobservable:
         return
     if not nested:
-        raise Blocked(f"{lacking}, which follows from nesting being off on {l0.name}")
+        raise Blocked(f"nesting is off on {l0.name}, and what follows from that: {lacking}")

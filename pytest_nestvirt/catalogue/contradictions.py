@@ -6,7 +6,7 @@ nothing is ever judged by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pytest_nestvirt.catalogue.load import CatalogueError, embedded_suites
-from pytest_nestvirt.catalogue.model import RequirementId, Text
+from pytest_nestvirt.catalogue.model import RequirementId, Stance, Text
 from pytest_nestvirt.catalogue.stance import Judged
 from pytest_nestvirt.document import DocumentError, explain, load_document
 from pytest_nestvirt.verdict import VERIFIED, Verdict
@@ -55,20 +55,22 @@ class Conflict:
     contradiction: Contradiction
     statements: tuple[tuple[str, tuple[Verdict, ...]], ...]
     """Ids that disagree, each with its verdicts on the machines of the chain, in the order of the list."""
+    stances: frozenset[Stance] = frozenset()
+    """What these verdicts say of support."""
 
     @property
-    def id(self) -> str:
-        """`B-03`."""
-        return self.contradiction.id
+    def settled(self) -> bool:
+        """Whether it makes no difference to the chain: all of the statements come to one answer, and to one stance.
 
-    @property
-    def satisfied(self) -> bool:
-        """Whether the chain does justice to all of them, however much they differ."""
-        return all(verdict in _HELD for _, verdicts in self.statements for verdict in verdicts)
+        A document that contradicts itself makes a difference as soon as its statement does not hold.
+        """
+        held = {verdict in _HELD for _, verdicts in self.statements for verdict in verdicts}
+        alike = held == {True} or (held == {False} and len(self.contradiction.sides) > 1)
+        return alike and len(self.stances - {Stance.NOT_STATED}) <= 1
 
     def __str__(self) -> str:
         named = ", ".join(f"{name} ({'/'.join(verdicts)})" for name, verdicts in self.statements)
-        return f"{self.id}: {self.contradiction.about} {named}. {self.contradiction.reading}"
+        return f"{self.contradiction.id}: {self.contradiction.about} {named}. {self.contradiction.reading}"
 
 
 def conflicts(cases: Iterable[Judged], known: Iterable[Contradiction] | None = None) -> tuple[Conflict, ...]:
@@ -76,32 +78,22 @@ def conflicts(cases: Iterable[Judged], known: Iterable[Contradiction] | None = N
 
     What did not apply, was not run or could not be observed judges nothing. `known` is the embedded list unless given.
     """
-    verdicts: dict[str, dict[Verdict, None]] = {}
+    judged: dict[str, list[Judged]] = {}
     for case in cases:
         if case.verdict in JUDGED:
-            verdicts.setdefault(case.requirement, {})[case.verdict] = None
-    listed = embedded_contradictions() if known is None else known
-    return tuple(_conflicts(listed, {name: tuple(found) for name, found in verdicts.items()}))
+            judged.setdefault(case.requirement, []).append(case)
+    return tuple(_conflicts(embedded_contradictions() if known is None else known, judged))
 
 
-def notes(found: Iterable[Conflict]) -> tuple[str, ...]:
-    """What a report says of them: a line for each that makes a difference, one for all that the chain satisfies anyway."""
-    found = tuple(found)
-    open_ones = tuple(str(conflict) for conflict in found if not conflict.satisfied)
-    settled = ", ".join(_named(conflict) for conflict in found if conflict.satisfied)
-    return (*open_ones, *([f"the chain satisfies both sides of {settled}"] if settled else []))
-
-
-def _named(conflict: Conflict) -> str:
-    return f"{conflict.id} ({', '.join(name for name, _ in conflict.statements)})"
-
-
-def _conflicts(known: Iterable[Contradiction], verdicts: Mapping[str, tuple[Verdict, ...]]) -> Iterator[Conflict]:
+def _conflicts(known: Iterable[Contradiction], judged: Mapping[str, Sequence[Judged]]) -> Iterator[Conflict]:
     for contradiction in known:
-        taken = [[name for name in side if name in verdicts] for side in contradiction.sides]
+        taken = [[name for name in side if name in judged] for side in contradiction.sides]
         sides = [side for side in taken if side]
         if len(sides) >= min(2, len(contradiction.sides)):
-            yield Conflict(contradiction, tuple((name, verdicts[name]) for side in sides for name in side))
+            names = [name for side in sides for name in side]
+            statements = tuple((name, tuple(dict.fromkeys(case.verdict for case in judged[name]))) for name in names)
+            stances = frozenset(case.stance for name in names for case in judged[name] if case.stance is not None)
+            yield Conflict(contradiction, statements, stances)
 
 
 @cache

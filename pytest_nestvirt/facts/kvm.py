@@ -18,6 +18,7 @@ from pytest_nestvirt.facts.kvm_device import (
     KvmDevice,
     api_of,
     can_create_machines,
+    failure_of,
     parse_answers,
     parse_device,
 )
@@ -214,6 +215,20 @@ class Kvm(Subject):
         if self._lacks_device():
             return False
         return can_create_machines(parse_answers(self._ioctl()))
+
+    @fact
+    def failure(self) -> str:
+        """Why no virtual machine can be created, for people; empty where one can be. `Unobservable` where `usable` is."""
+        if self.usable:
+            return ""
+        seen = "there is no /dev/kvm" if self._lacks_device() else failure_of(parse_answers(self._ioctl()))
+        return "; ".join([seen, *self._not_loaded()])
+
+    def _not_loaded(self) -> list[str]:
+        try:
+            return [f"module {self.module} is not loaded"] if self.module not in self.modules else []
+        except Unobservable:
+            return []
 
     def _lacks_device(self) -> bool:
         """Whether it is known that there is none; where nobody looked, what KVM answers decides."""

@@ -135,6 +135,16 @@ def can_create_machines(answers: KvmAnswers) -> bool:
     return _refusal("KVM_CREATE_VM", answers.create_vm or answers.error)
 
 
+def failure_of(answers: KvmAnswers) -> str:
+    """Why no machine can be created, for people, where that is so: the words for what `can_create_machines` decides by."""
+    if answers.version is None:
+        name = errno_name(answers.error)
+        return "there is no /dev/kvm" if name == "ENOENT" else f"opening /dev/kvm fails with {name}"
+    if answers.version != API_VERSION:
+        return f"KVM's interface has version {answers.version}, not {API_VERSION}"
+    return f"KVM_CREATE_VM fails with {errno_name(answers.create_vm or answers.error)}"
+
+
 def _refusal(step: str, error: str) -> bool:
     name = errno_name(error)
     if name in CANNOT:

@@ -29,6 +29,11 @@ class Sign:
 
     name: str
     where: str
+    said: str = ""
+    """In words, where the name alone says nothing to a person."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.said or self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def _evidence(signs: Signs, *more: str) -> tuple[str, ...]:
     named = signs.dmi.hypervisor or signs.dmi.of_a_maker
     shown = [f"dmi: {signs.dmi.strings.get(signs.dmi.naming_field, '')}"] if named else []
     flag = ["hypervisor flag"] if signs.hypervisor_flag else []
-    return (*(f"{sign.where}: {sign.name}" for sign in signs.said), *shown, *flag, *more)
+    return (*map(str, signs.said), *shown, *flag, *more)
 
 
 def _is(name: str, signs: Signs, *more: str) -> Layer:

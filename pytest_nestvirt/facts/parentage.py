@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,16 +19,64 @@ _SYSINFO_UUID = re.compile(r"^VM00 UUID:\s*(\S+)", re.MULTILINE)
 """IBM Z: the innermost control program's name for the guest (arch/s390/kernel/sysinfo.c)."""
 
 
-def contradiction(guest: Machine) -> str:
-    """What speaks against a machine being the domain that its parent runs, for people; empty where nothing does.
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What guests of a provider see below them."""
 
-    Compared are the UUIDs that the guest's firmware and the parent's libvirt give it. The guest's needs root on x86: where
-    either is unknown nothing is proven, and nothing held against the machine either.
+    hypervisors: frozenset[str]
+    cloud: str = ""
+    """Name of its substrate; empty where it is no cloud."""
+
+
+_OFFERS: Mapping[str, _Offer] = {
+    "libvirt": _Offer(frozenset({"kvm", "qemu", "xen", "xen-pv"})),
+    "proxmox": _Offer(frozenset({"kvm", "qemu"})),
+    "vsphere": _Offer(frozenset({"vmware"})),
+    "hyperv": _Offer(frozenset({"hyperv"})),
+    "azure": _Offer(frozenset({"hyperv"}), "azure"),
+    "ec2": _Offer(frozenset({"kvm", "xen", "xen-pv"}), "aws"),
+    "gce": _Offer(frozenset({"kvm"}), "gce"),
+}
+_CLOUDS = frozenset(offer.cloud for offer in _OFFERS.values()) - {""}
+
+
+def contradiction(guest: Machine) -> str:
+    """What speaks against a machine being the guest that the inventory takes it for, for people; empty where nothing does.
+
+    Compared are the hypervisor that it sees and the provider of its parent, and the UUIDs that its firmware and the parent's
+    libvirt give it. The guest's needs root on x86: where either is unknown nothing is proven, and nothing held against the
+    machine either.
     """
-    if tell(guest, "platform.virtualization") == "none":
-        return f"{guest.name} is no guest at all: it runs on hardware"
-    if same := same_system(guest):
-        return same
+    if guest.parent is None:
+        return ""
+    with suppress(Unobservable):
+        if guest.platform.physical:
+            return f"{guest.name} is no guest at all: it runs on hardware"
+    return same_system(guest) or _of_another_provider(guest, guest.parent) or _another_domain(guest)
+
+
+def _of_another_provider(guest: Machine, parent: Machine) -> str:
+    provider = parent.declared.provider
+    if provider == "libvirt" and isinstance(parent.reader.snapshot, Unobservable):
+        return ""  # what a host is taken for of which neither the file nor anybody's look at it says more
+    seen = tell(guest, "platform.virtualization"), tell(guest, "platform.substrate")
+    if _may_be(_OFFERS[provider], *seen):
+        return ""
+    told = seen[1] if seen[1] in _CLOUDS else seen[0]
+    return (
+        f"inventory and machine contradict each other: {parent.name} has `provider: {provider}`, and {guest.name} runs on "
+        f"{told}; mend the provider, or what leads to {guest.name}"
+    )
+
+
+def _may_be(offer: _Offer, hypervisor: str, substrate: str) -> bool:
+    """Whether what a guest sees can be what is offered. Unknown can be anything, and so can a hypervisor that hides itself."""
+    if hypervisor not in offer.hypervisors | {"unknown", "none"}:
+        return False
+    return substrate in {offer.cloud, "unknown"} if offer.cloud else substrate not in _CLOUDS
+
+
+def _another_domain(guest: Machine) -> str:
     try:
         own, defined = identity(guest), UUID(guest.domain.xml.uuid)
     except (Unobservable, ValueError):

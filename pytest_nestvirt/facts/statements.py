@@ -75,7 +75,7 @@ def looked_for_kvm(reader: Reader) -> bool:
 def _detect_virt(reader: Reader) -> Iterator[Sign]:
     name = _WORDS.get(seen_text(reader, DETECT_VIRT))
     if name is not None:
-        yield Sign(name, DETECT_VIRT)
+        yield Sign(name, DETECT_VIRT, "some hypervisor, without its name" if name == UNCLEAR else "")
 
 
 def _lscpu(reader: Reader) -> Iterator[Sign]:
@@ -104,4 +104,4 @@ def _device_tree(reader: Reader) -> Iterator[Sign]:
         if mark in hypervisor:
             yield Sign(name, f"{TREE}hypervisor/compatible")
     if not hypervisor and _TREE_OF_QEMU.search(seen_text(reader, f"{TREE}compatible")):
-        yield Sign(UNCLEAR, f"{TREE}compatible")
+        yield Sign(UNCLEAR, f"{TREE}compatible", "a machine that QEMU makes up, run by KVM or emulated")

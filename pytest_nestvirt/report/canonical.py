@@ -15,13 +15,14 @@ from typing import Any, Final, NoReturn, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from pytest_nestvirt.report import files
 from pytest_nestvirt.report.harmless import block, plain
 from pytest_nestvirt.report.model import SCHEMA_VERSION, Case, RunReport
 from pytest_nestvirt.report.writing import ReportError, write_whole
 
 __all__ = ["FILE_NAME", "ReportError", "load_json", "to_json", "write_json"]
 
-FILE_NAME = "result.json"
+FILE_NAME = files.RESULT
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 
 _MAX_LINES = 400

@@ -7,8 +7,8 @@ The first row that holds decides:
 | `does not conform`       | a `fail`                                                                            |
 | `nothing verified`       | no verdict that rests on an observation                                             |
 | `undecided`              | a machine that could not be reached, an `unreachable` or `error`, an `inconclusive` |
-|                          | or `blocked` must, a must that should have been looked at and was not, or the run   |
-|                          | is incomplete                                                                       |
+|                          | or `blocked` must, a must that should have been looked at and was not, a machine    |
+|                          | that is another one than the inventory says, or the run is incomplete               |
 | `conforms with warnings` | a `warn` or a `waived`                                                              |
 | `conforms`               | none of these: everything that could be verified without changing a machine holds   |
 
@@ -58,7 +58,7 @@ class ChainResult:
             return State.DOES_NOT_CONFORM
         if not verdicts & VERIFIED:
             return State.NOTHING_VERIFIED
-        if not self.complete or self.unreachable or any(map(leaves_open, self.cases)):
+        if not self.complete or self.unreachable or self.contradictions or any(map(leaves_open, self.cases)):
             return State.UNDECIDED
         return State.WITH_WARNINGS if verdicts & {Verdict.WARN, Verdict.WAIVED} else State.CONFORMS
 
@@ -66,6 +66,11 @@ class ChainResult:
     def unreachable(self) -> tuple[HostReport, ...]:
         """Machines that somebody should have been able to look at and was not."""
         return tuple(filter(is_unreachable, self.hosts))
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What tells that machines are others than the inventory takes them for: what was found is true of somebody else."""
+        return tuple(host.contradiction for host in self.hosts if host.contradiction)
 
     def of(self, *verdicts: Verdict) -> tuple[Case, ...]:
         """The cases with one of these verdicts."""

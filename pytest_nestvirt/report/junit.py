@@ -21,17 +21,13 @@ from xml.etree import ElementTree as ET
 import junit_xml
 
 from pytest_nestvirt.catalogue.model import Stance
-from pytest_nestvirt.report.canonical import FILE_NAME as RESULT_FILE
+from pytest_nestvirt.report import files
 from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, is_unreachable
 from pytest_nestvirt.report.harmless import block, plain
 from pytest_nestvirt.report.message import evidence_text, render_case
 from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, level_label
-from pytest_nestvirt.report.writing import ReportError, write_whole
+from pytest_nestvirt.report.writing import write_whole
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
-
-FILE_NAME = "junit.xml"
-TITLE = "pytest-nestvirt chain"
-"""How the name of the root element begins: a file that begins so is one of ours."""
 
 _UNALTERED = re.compile(r"[a-z0-9]([a-z0-9._]|-(?!-))*(?<=[a-z0-9])")
 _LONGEST_SLUG = 100
@@ -44,26 +40,11 @@ def write_junit(run: RunReport, directory: Path) -> list[Path]:
     would take them for results of this run.
     """
     written = [
-        write_whole(directory / slug(result.chain) / FILE_NAME, to_junit(result, run)) for result in chain_results(run)
+        write_whole(directory / slug(result.chain) / files.JUNIT, to_junit(result, run))
+        for result in chain_results(run)
     ]
-    _remove_stale(directory, written)
+    files.remove_earlier(directory, [directory / files.RESULT, *written])
     return written
-
-
-def _remove_stale(directory: Path, written: Sequence[Path]) -> None:
-    try:
-        for path in directory.glob(f"*/{FILE_NAME}"):
-            if path not in written and f'<testsuites name="{TITLE}'.encode() in _beginning(path):
-                path.unlink()
-    except OSError as error:
-        raise ReportError(
-            f"{directory}: an earlier run's {FILE_NAME} cannot be removed ({error.strerror or error})"
-        ) from None
-
-
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(200)
 
 
 def slug(chain: ChainReport) -> str:
@@ -73,7 +54,11 @@ def slug(chain: ChainReport) -> str:
     unaltered, and only altered ones contain `---`.
     """
     joined = "--".join(chain.hosts)
-    if all(map(_UNALTERED.fullmatch, chain.hosts)) and len(joined) <= _LONGEST_SLUG and joined not in {"", RESULT_FILE}:
+    if (
+        all(map(_UNALTERED.fullmatch, chain.hosts))
+        and len(joined) <= _LONGEST_SLUG
+        and joined not in {"", files.RESULT}
+    ):
         return joined
     digest = hashlib.sha256("\0".join(chain.hosts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     told = joined if chain.name == " > ".join(chain.hosts) else chain.name  # of manifests, the file
@@ -88,7 +73,7 @@ def to_junit(result: ChainResult, run: RunReport) -> str:
     if untold:
         suites = suites or [junit_xml.TestSuite(plain(result.chain.name, 500))]
         suites[0].test_cases.append(_stand_in("chain", str(result.state), untold))
-    root = ET.Element("testsuites", {"name": f"{TITLE} {plain(result.chain.name, 500)}"})
+    root = ET.Element("testsuites", {"name": f"{files.JUNIT_TITLE} {plain(result.chain.name, 500)}"})
     root.extend(suite.build_xml_doc() for suite in suites)
     _mend(root)
     ET.indent(root)
@@ -176,6 +161,8 @@ def _untold(result: ChainResult, run: RunReport, test_cases: Sequence[junit_xml.
         return ""
     if result.state is State.NOTHING_VERIFIED:
         return "no requirement of this chain was verified"
+    if result.contradictions:
+        return "; ".join(result.contradictions)
     return run.incomplete_because or "requirements of this chain were left out or blocked"
 
 
@@ -187,7 +174,7 @@ def _properties(
     yield "nestvirt.level", level_label(host.level)
     yield "nestvirt.identity", plain(host.identity, 500)
     yield "nestvirt.origin", plain(host.origin or host.connection, 100)
-    yield "nestvirt.trouble", plain(host.trouble, 1000)
+    yield "nestvirt.trouble", plain("; ".join(filter(None, (host.trouble, host.contradiction))), 1000)
     yield "nestvirt.complete", "yes" if run.complete else f"no: {plain(run.incomplete_because, 1000)}"
     yield "nestvirt.catalogue", plain(run.catalogue_digest, 200)
     yield "nestvirt.inventory", plain(run.inventory_digest, 200)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pytest_nestvirt.catalogue.model import Needs, Stance
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 def level_label(level: int) -> str:
@@ -76,6 +76,8 @@ class HostReport:
     reachable: bool
     trouble: str = ""
     """Why it could not be reached, or what was incomplete; one line."""
+    contradiction: str = ""
+    """What tells that it is another machine than the inventory takes it for, one line; empty where nothing does."""
     origin: str = ""
     """`ssh`, `local`, `directory`, `archive`, `sosreport`; empty where there is no snapshot."""
     collected_at: str = ""
@@ -104,6 +106,8 @@ class ChainReport:
     stances: tuple[StanceReport, ...] = ()
     notes: tuple[str, ...] = ()
     """Where the documents that judged this chain disagree, one line each; they change no verdict."""
+    settled: tuple[str, ...] = ()
+    """Where they say different things that come to the same for this chain; for who wants to know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,8 @@ def _trouble(host: HostReport, result: ChainResult, width: int) -> Iterator[Line
         yield from labelled("unreachable", text, width, ("red",), lines=4)
     elif host.trouble:
         yield from labelled("note", f"{plain(host.name, 60)}: {plain(host.trouble, 400)}", width, ("yellow",), lines=2)
+    if host.contradiction:
+        yield from labelled("contradiction", plain(host.contradiction, 400), width, ("red",), lines=4)
 
 
 def _attention(result: ChainResult, width: int) -> Iterator[Line]:
@@ -134,8 +136,8 @@ def _attention(result: ChainResult, width: int) -> Iterator[Line]:
     yield from _listed("fail", result.of(Verdict.FAIL), width, ("red",), lines=2)
     yield from _listed("error", result.of(Verdict.ERROR), width, ("red",), lines=2)
     yield from _listed("inconclusive", musts, width, ("yellow",), lines=2)
-    yield from _listed("blocked", result.of(Verdict.BLOCKED), width, ("yellow",))
-    yield from _listed("warn", result.of(Verdict.WARN), width, ("yellow",))
+    yield from _listed("blocked", result.of(Verdict.BLOCKED), width, ("yellow",), lines=2)
+    yield from _listed("warn", result.of(Verdict.WARN), width, ("yellow",), lines=2)
     yield from _listed("waived", result.of(Verdict.WAIVED), width, ("yellow",))
     yield from _listed("limit lifted", result.of(Verdict.LIMIT_LIFTED), width)
     yield from _listed("limit holds", result.of(Verdict.LIMIT_CONFIRMED), width)

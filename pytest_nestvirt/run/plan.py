@@ -6,7 +6,7 @@ same one, and what was planned but never ran can be told from what was never due
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property
@@ -15,7 +15,7 @@ from pytest_nestvirt.catalogue.applicability import State, requirement_applies, 
 from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.manifest import LEVEL, ManifestObject
-from pytest_nestvirt.report.model import NEEDS_PERMISSION, Case
+from pytest_nestvirt.report.model import NEEDS_PERMISSION, Case, Evidence
 from pytest_nestvirt.verdict import Verdict
 
 
@@ -50,8 +50,16 @@ class Planned:
         """Whether a test item stands for it."""
         return self.fate in {Fate.RUN, Fate.UNDECIDED, Fate.UNREACHABLE}
 
-    def case(self, verdict: Verdict, reason: str) -> Case:
-        """The result of it, before evidence and timing are known."""
+    def case(
+        self,
+        verdict: Verdict,
+        reason: str,
+        *,
+        evidence: tuple[Evidence, ...] = (),
+        seconds: float = 0.0,
+        nodeid: str = "",
+    ) -> Case:
+        """The result of it; a test item adds evidence, time and its own id."""
         requirement = self.requirement
         return Case(
             requirement=requirement.id,
@@ -68,6 +76,9 @@ class Planned:
             expected=requirement.expected,
             remedy=requirement.remedy,
             stance=requirement.stance.get(verdict),
+            evidence=evidence,
+            seconds=seconds,
+            nodeid=nodeid,
         )
 
     def unrun_case(self) -> Case:
@@ -109,12 +120,16 @@ class Plan:
         """All of it, by requirement id and host name; in order of machine, suite, requirement."""
         return {(planned.requirement.id, planned.machine.name): planned for planned in self._plan()}
 
-    def of_requirement(self, requirement_id: str) -> Iterator[Planned]:
+    def of_requirement(self, requirement_id: str) -> Sequence[Planned]:
         """What is planned for a requirement, machine by machine."""
-        for machine in self.machines:
-            planned = self.entries.get((requirement_id, machine.name))
-            if planned is not None:
-                yield planned
+        return self._by_requirement.get(requirement_id, ())
+
+    @cached_property
+    def _by_requirement(self) -> Mapping[str, Sequence[Planned]]:
+        found: dict[str, list[Planned]] = {}
+        for planned in self.entries.values():
+            found.setdefault(planned.requirement.id, []).append(planned)
+        return found
 
     def _plan(self) -> Iterator[Planned]:
         for machine in self.machines:

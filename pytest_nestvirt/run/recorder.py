@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 
 import pytest
@@ -89,8 +88,9 @@ class Recorder:
         """The result, with its evidence. Read it when the check is over: it is made once."""
         requirement = self.planned.requirement
         verdict = judge(self.finding, requirement.kind, requirement.obligation)
-        return replace(
-            self.planned.case(verdict, self.reason),
+        return self.planned.case(
+            verdict,
+            self.reason,
             evidence=tuple(map(_evidence, self.seen)),
             seconds=self.seconds,
             nodeid=self.nodeid,

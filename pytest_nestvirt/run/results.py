@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from importlib import metadata
 
 from pytest_nestvirt import __version__
-from pytest_nestvirt.catalogue.contradictions import conflicts, notes
+from pytest_nestvirt.catalogue.contradictions import conflicts
 from pytest_nestvirt.catalogue.model import Stance, Suite
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
-from pytest_nestvirt.collect.snapshot import Snapshot
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.parentage import same_system
+from pytest_nestvirt.facts.parentage import contradiction
 from pytest_nestvirt.report.harmless import plain
 from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
 from pytest_nestvirt.run.manifest_reports import manifest_reports
@@ -32,6 +31,8 @@ def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Seq
     left_out = sum(1 for key, planned in entries.items() if planned.has_item and key not in ran)
     partial = [*partial, *([f"{left_out} checks did not run"] if left_out else [])]
     cases = tuple(ran.get(key) or planned.unrun_case() for key, planned in entries.items())
+    hosts = (*_hosts(subject), *manifest_reports(subject.manifest_files)) if subject.looked else ()
+    doubts = {host.name: host.contradiction for host in hosts if host.contradiction}
     return RunReport(
         started=_iso(subject.started),
         finished=_iso(datetime.now(UTC)),
@@ -41,8 +42,8 @@ def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Seq
         catalogue_digest=subject.catalogue.digest,
         inventory_digest=subject.digest,
         inventory_files=tuple(path.name for path in subject.inventory.files),
-        hosts=(*_hosts(subject), *manifest_reports(subject.manifest_files)) if subject.looked else (),
-        chains=tuple(_chain(name, hosts, cases, subject) for name, hosts in subject.chains.items()),
+        hosts=hosts,
+        chains=tuple(_chain(name, names, cases, subject, doubts) for name, names in subject.chains.items()),
         cases=cases,
     )
 
@@ -61,21 +62,31 @@ def _tools() -> dict[str, str]:
     return versions
 
 
-def _chain(name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Subject) -> ChainReport:
+def _chain(
+    name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Subject, doubts: Mapping[str, str]
+) -> ChainReport:
     own = [case for case in cases if case.host in hosts]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
+    doubt = next((doubts[host] for host in hosts if host in doubts), "")
     stances = tuple(
-        _stance(suite, hosts, own) for suite in subject.suites if suite.source.id in judged and suite.speaks_of_support
+        _stance(suite, hosts, own, doubt)
+        for suite in subject.suites
+        if suite.source.id in judged and suite.speaks_of_support
     )
-    return ChainReport(name, hosts, stances, notes(conflicts(own)))
+    found = conflicts(own)
+    notes, settled = ([str(each) for each in found if each.settled is which] for which in (False, True))
+    return ChainReport(name, hosts, stances, tuple(notes), tuple(settled))
 
 
-def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case]) -> StanceReport:
+def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case], doubt: str) -> StanceReport:
     stance, decided_by = chain_stance(suite.source.id, cases)
     missing = suite.supports[len(hosts) :]
     if stance is Stance.SUPPORTED and missing:
-        line = f"undecided: the chain has no {missing[0].upper()}, and the source supports whole chains only"
-        return StanceReport(suite.source.id, Stance.NOT_STATED, (line,))
+        doubt = doubt or f"the chain has no {missing[0].upper()}, and the source supports whole chains only"
+    elif stance not in {Stance.SUPPORTED, Stance.TECHNOLOGY_PREVIEW}:
+        doubt = ""
+    if doubt:
+        return StanceReport(suite.source.id, Stance.NOT_STATED, (f"undecided: {doubt}",))
     return StanceReport(suite.source.id, stance, decided_by)
 
 
@@ -87,7 +98,7 @@ def _host(machine: Machine, subject: Subject) -> HostReport:
     host = machine.host
     collected: Collected | None = subject.collected.get(host.name)
     snapshot = collected.snapshot if collected is not None else None
-    trouble = subject.unreachable.get(host.name) or _note(machine, snapshot)
+    trouble = subject.unreachable.get(host.name) or (snapshot.note if snapshot is not None else "")
     return HostReport(
         name=host.name,
         level=host.level,
@@ -96,16 +107,12 @@ def _host(machine: Machine, subject: Subject) -> HostReport:
         where=collected.where if collected is not None else "",
         reachable=snapshot is not None,
         trouble=trouble,
+        contradiction=contradiction(machine) if snapshot is not None else "",
         origin=str(snapshot.origin) if snapshot is not None else "",
         collected_at=snapshot.collected_at if snapshot is not None else "",
         seconds=collected.seconds if collected is not None else 0.0,
         identity=identity(machine) if snapshot is not None else "",
     )
-
-
-def _note(machine: Machine, snapshot: Snapshot | None) -> str:
-    """What was incomplete, and whether the machine is another one than it is taken for."""
-    return "" if snapshot is None else "; ".join(filter(None, (snapshot.note, same_system(machine))))
 
 
 def identity(machine: Machine) -> str:

@@ -213,13 +213,17 @@ class NestvirtRun:
             self.partial.append("the run was interrupted")
         self._finish()
         good = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
-        if good and (self._empty() or self._has_failures()):
+        if good and (self._empty() or self._has_failures() or self._contradicted()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _has_failures(self) -> bool:
         """Whether a verdict demands failure, also where something made pytest call it otherwise (`xfail`, reruns)."""
         outcomes = (pytest_outcome(case.verdict, case.obligation) for case in self.cases.values())
         return PytestOutcome.FAILED in outcomes
+
+    def _contradicted(self) -> bool:
+        """Whether suites judged a machine that is another one than the inventory says."""
+        return bool(self.cases) and self.report is not None and any(host.contradiction for host in self.report.hosts)
 
     def _empty(self) -> bool:
         collect_only: bool = self.config.getoption("collectonly")

@@ -19,7 +19,7 @@ def test_host_is_of_a_listed_architecture(l0: Machine) -> None:
 
 @requirement("RHEL8-INTEL-CREATE-L2", "RHEL8-AMD-CREATE-L2", "RHEL8-Z-CREATE-L2", "RHEL8-P9-CREATE-L2")
 def test_guest_hypervisor_creates_guests_with_kvm(l1: Machine) -> None:
-    assert l1.kvm.usable, f"KVM creates no virtual machine in {l1.name}: {tell(l1, 'kvm.api')}"
+    assert l1.kvm.usable, f"KVM creates no virtual machine in {l1.name}: {tell(l1, 'kvm.failure')}"
     for guest in l1.guests:
         assert tell(guest, "platform.virtualization") != "none", f"{guest.name} is no guest at all"
         assert tell(guest, "domain.accel") != "tcg", f"{guest.name} runs emulated, without KVM"

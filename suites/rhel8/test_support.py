@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.facts.parentage import same_system
+from pytest_nestvirt.facts.parentage import contradiction, same_system
 from pytest_nestvirt.facts.tell import tell
 
 WINDOWS_SERVER_2019 = (17763,)
@@ -90,34 +90,48 @@ def test_nested_windows_is_server_2019(l2: Machine) -> None:
     assert l2.os.is_server, f"{system(l2)}, which is no server"
 
 
+def hypervisor_below(l1: Machine) -> str:
+    """What the L1 runs on. Raises `Unobservable` where the inventory says otherwise, or the L1 shows nothing of it."""
+    if contradicted := contradiction(l1):
+        raise Unobservable("declared.provider", contradicted)
+    seen = l1.platform.virtualization
+    if seen == "none":
+        raise Unobservable(
+            "platform.virtualization", f"nothing in {l1.name} shows the hypervisor that it is a guest of"
+        )
+    return seen
+
+
 @requirement("RHEL8-L0-VMWARE")
 def test_guest_hypervisor_runs_on_vmware(l1: Machine) -> None:
-    assert l1.platform.virtualization == "vmware", f"{l1.name} runs on {tell(l1, 'platform.virtualization')}"
+    below = hypervisor_below(l1)
+    assert below == "vmware", f"{l1.name} runs on {below}"
 
 
 @requirement("RHEL8-L0-AWS")
 def test_guest_hypervisor_runs_on_aws(l1: Machine) -> None:
-    assert l1.platform.substrate == "aws", f"{l1.name} runs on {tell(l1, 'platform.virtualization')}"
-    assert l1.platform.virtualization != "none", f"{l1.name} is a bare-metal instance"
+    below = hypervisor_below(l1)
+    assert l1.platform.substrate == "aws", f"{l1.name} runs on {below}"
 
 
 @requirement("RHEL8-L0-OTHER")
 def test_guest_hypervisor_runs_on_another_foreign_hypervisor(l1: Machine) -> None:
-    named = {"none", "kvm", "vmware", "hyperv"}
-    foreign = l1.platform.virtualization not in named
-    assert foreign or l1.platform.substrate == "gce", f"{l1.name} runs on {tell(l1, 'platform.virtualization')}"
+    below = hypervisor_below(l1)
+    assert below not in {"kvm", "vmware", "hyperv"} or l1.platform.substrate == "gce", f"{l1.name} runs on {below}"
 
 
 @requirement("RHEL8-L0-HYPERV")
 def test_guest_hypervisor_and_its_guests_are_previewed_on_hyperv(l1: Machine) -> None:
-    assert l1.platform.virtualization == "hyperv", f"{l1.name} runs on {tell(l1, 'platform.virtualization')}"
+    below = hypervisor_below(l1)
+    assert below == "hyperv", f"{l1.name} runs on {below}"
     assert l1.platform.substrate != "azure", f"{l1.name} runs on Azure"
     assert_microsoft_preview(l1)
 
 
 @requirement("RHEL8-L0-AZURE")
 def test_guest_hypervisor_and_its_guests_are_previewed_on_azure(l1: Machine) -> None:
-    assert l1.platform.substrate == "azure", f"{l1.name} runs on {tell(l1, 'platform.virtualization')}"
+    below = hypervisor_below(l1)
+    assert l1.platform.substrate == "azure", f"{l1.name} runs on {below}"
     assert_microsoft_preview(l1)
 
 

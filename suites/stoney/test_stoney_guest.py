@@ -5,14 +5,15 @@ from __future__ import annotations
 from pytest_nestvirt import Machine, requirement
 from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
 from pytest_nestvirt.facts.guest_cpu import configured_cpu
+from pytest_nestvirt.facts.tell import tell
 
 
 @requirement("STONEY-DEF")
 def test_kvm_works_in_the_guest(l0: Machine, l1: Machine) -> None:
-    lacking = f"KVM does not work in {l1.name}"
-    if not l1.kvm.usable:
+    lacking = "" if l1.kvm.usable else f"KVM does not work in {l1.name}: {tell(l1, 'kvm.failure')}"
+    if lacking:
         blocked_without_nesting(l0, lacking)
-    assert l1.kvm.usable, lacking
+    assert not lacking, lacking
 
 
 @requirement("STONEY-VEPT-AVAILABLE")

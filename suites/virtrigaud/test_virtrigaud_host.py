@@ -7,6 +7,7 @@ from pytest_nestvirt.facts.access import Users
 from pytest_nestvirt.facts.cpu import Capable
 from pytest_nestvirt.facts.guest_cpu import EXTENSIONS
 from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.facts.tell import tell
 from pytest_nestvirt.facts.vsphere import ENABLED
 
 ESXI, LIBVIRT, PVE = (6, 0), (1, 2, 13), (6, 0)
@@ -51,7 +52,7 @@ def test_nesting_is_on(l0: Machine) -> None:
 
 @requirement("VR-LIM-LIBVIRT-KERNEL")
 def test_kernel_supports_nesting(l0: Machine) -> None:
-    assert l0.kvm.usable, "KVM does not work on the host: no virtual machine can be created"
+    assert l0.kvm.usable, f"KVM creates no virtual machine on the host: {tell(l0, 'kvm.failure')}"
     assert l0.kvm.nested_raw in ON_OR_OFF, f"nested of {l0.kvm.module} reads {l0.kvm.nested_raw!r}"
 
 
