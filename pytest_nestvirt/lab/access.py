@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from pytest_nestvirt.lab import domain
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.qemu import inner_port
 
 _IDENTITY, _KNOWN_HOSTS = "identity", "known_hosts"
+_SSH = 22
 _TIMEOUTS = {"connect": 60, "authenticate": 120, "command": 300}
 """Seconds. An emulated machine is slow, and slower where others want the processor, too."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a machine answers to SSH, as seen from the one around it."""
+
+    address: str
+    port: int
+
+    @property
+    def known_as(self) -> str:
+        """Its name in known_hosts (sshd(8)): without the port where that is the usual one."""
+        return self.address if self.port == _SSH else f"[{self.address}]:{self.port}"
+
+
 def write_access(lab: LabDirectory, case: LabCase, keys: Keys, port: int) -> None:
     """Write inventory, identity, known_hosts and an OpenSSH configuration into the lab's directory."""
-    ports = {level: port if number == 0 else inner_port(number) for number, level in enumerate(case.levels)}
+    places = {level: _place(case, number, port) for number, level in enumerate(case.levels)}
     identity = lab.path / _IDENTITY
     identity.touch(mode=0o600)
     identity.write_bytes(keys.client.openssh)
-    lines = (f"[127.0.0.1]:{ports[level]} {keys.hosts[level].public}\n" for level in case.levels)
+    lines = (f"{places[level].known_as} {keys.hosts[level].public}\n" for level in case.levels)
     (lab.path / _KNOWN_HOSTS).write_text("".join(lines), "utf-8")
-    lab.inventory.write_text(_inventory(case, ports), "utf-8")
-    lab.ssh_config.write_text(_ssh_config(lab, case, ports), "utf-8")
+    lab.inventory.write_text(_inventory(case, places), "utf-8")
+    lab.ssh_config.write_text(_ssh_config(lab, case, places), "utf-8")
 
 
-def _inventory(case: LabCase, ports: dict[str, int]) -> str:
+def _place(case: LabCase, number: int, port: int) -> _Place:
+    if case.machines[number].domain:
+        return _Place(domain.NETWORK.address, _SSH)
+    return _Place("127.0.0.1", inner_port(number) if number else port)
+
+
+def _inventory(case: LabCase, places: dict[str, _Place]) -> str:
     hosts: dict[str, Any] = {}
     for level in reversed(case.levels):
-        host: dict[str, Any] = {"address": "127.0.0.1", "port": ports[level]}
+        host: dict[str, Any] = {"address": places[level].address, "port": places[level].port}
         if hosts:
             host["guests"] = hosts
         hosts = {level.lower(): host}
@@ -50,9 +72,8 @@ def _inventory(case: LabCase, ports: dict[str, int]) -> str:
     return told + yaml.safe_dump({"defaults": defaults, "hosts": hosts}, sort_keys=False)
 
 
-def _ssh_config(lab: LabDirectory, case: LabCase, ports: dict[str, int]) -> str:
+def _ssh_config(lab: LabDirectory, case: LabCase, places: dict[str, _Place]) -> str:
     common = {
-        "HostName": "127.0.0.1",
         "User": "root",
         "IdentityFile": f'"{lab.path / _IDENTITY}"',
         "IdentitiesOnly": "yes",
@@ -63,6 +84,6 @@ def _ssh_config(lab: LabDirectory, case: LabCase, ports: dict[str, int]) -> str:
     stanzas = []
     for number, level in enumerate(case.levels):
         jump = {"ProxyJump": case.levels[number - 1].lower()} if number else {}
-        words = {**common, "Port": str(ports[level]), **jump}
+        words = {"HostName": places[level].address, "Port": str(places[level].port), **common, **jump}
         stanzas.append(f"Host {level.lower()}\n" + "".join(f"  {key} {value}\n" for key, value in words.items()))
     return "\n".join(stanzas)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_nestvirt.lab.model import Architecture
 
 _PCI = ("virtio_pci", "virtio_blk", "virtio_net")
@@ -14,6 +16,28 @@ AMD64 = Architecture(
     modules=_PCI,
     hypervisor="qemu-system-x86_64",
     programs=("qemu-system-x86",),
+)
+VMX = Architecture(
+    name="intel",
+    debian="amd64",
+    kernel="linux-image-amd64",
+    console="ttyS0",
+    modules=_PCI,
+    # The cloud kernel has no driver for any network device of Bochs.
+    outermost_modules=("sd_mod", "ata_piix", "e1000"),
+    unpack_kernel=True,
+    hypervisor="qemu-system-x86_64",
+    programs=("qemu-system-x86",),
+)
+AMD64_LIBVIRT = replace(
+    AMD64,
+    name="amd64-libvirt",
+    further_modules=("tun", "bridge", "vhost_net"),
+    programs=(
+        *("bash", "coreutils", "dash", "dbus", "findutils", "grep", "hostname", "iproute2", "libc-bin", "mawk"),
+        *("libvirt-clients", "libvirt-daemon-system", "procps", "qemu-system-x86", "sed", "systemd-sysv", "udev"),
+        "util-linux",
+    ),
 )
 PPC64EL = Architecture(
     name="ppc64el",

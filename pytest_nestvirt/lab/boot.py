@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -11,18 +12,18 @@ from typing import NoReturn
 
 from pytest_nestvirt.inventory.load import load_inventory
 from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.lab import bochs, qemu
 from pytest_nestvirt.lab.access import write_access
 from pytest_nestvirt.lab.console import last_lines, read
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.image import BASE, ON_DISK, USERLAND
+from pytest_nestvirt.lab.emulators import BOCHS
+from pytest_nestvirt.lab.initrd import initrd
 from pytest_nestvirt.lab.keys import Keys
-from pytest_nestvirt.lab.model import LabCase, Machine
+from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.outermost import Outermost
-from pytest_nestvirt.lab.overlay import Guest, Settings, overlay
 from pytest_nestvirt.lab.ports import free_port
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import end_marked
-from pytest_nestvirt.lab.qemu import guest_command, outer_command
 from pytest_nestvirt.lab.snapshot import Snapshot, monitor_of, save, snapshot_of, wait_for_restore
 from pytest_nestvirt.lab.supply import Supplies
 from pytest_nestvirt.lab.watch import Watched, watch
@@ -58,9 +59,21 @@ def bring_up(case: LabCase, lab: LabDirectory, supplies: Supplies, tell: Tell, *
     retried: tuple[str, ...] = ()
     if emulator is None:
         emulator, retried = _booted(case, lab, supplies, snapshot, tell)
-    (lab.path / "retried").write_text("".join(f"{why}\n" for why in retried), "utf-8")
-    (lab.path / "ready").touch()
-    return Up(lab, emulator, time.monotonic() - began, retried, restored)
+    up = Up(lab, emulator, time.monotonic() - began, retried, restored)
+    lab.up.write_text(json.dumps(_told(case, supplies, up), indent=1) + "\n", "utf-8")
+    return up
+
+
+def _told(case: LabCase, supplies: Supplies, up: Up) -> dict[str, object]:
+    """How a lab came up, for whoever reads its report."""
+    return {
+        "case": case.name,
+        "image": supplies.image.directory.name,
+        "emulator": supplies.emulator.directory.name,
+        "restored": up.restored,
+        "retried": up.retried,
+        "seconds": round(up.seconds, 1),
+    }
 
 
 def _booted(
@@ -132,9 +145,8 @@ def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *mo
     """Start the emulator, with everything that leads to its machines written down first."""
     outermost = Outermost(case, supplies, lab.path, free_port(), monitor_of(lab))
     write_access(lab, case, keys, outermost.port)
-    first = [(supplies.image / name).read_bytes() for name in _archives(case.machines[0])]
-    outermost.initrd.write_bytes(b"".join([*first, _overlay(case, 0, keys)]))
-    command = [*outer_command(outermost), *more]
+    outermost.initrd.write_bytes(initrd(case, supplies.image, keys))
+    command = [*_command(outermost), *more]
     with (lab.path / "emulator.log").open("wb") as log:
         # A session of its own: Ctrl-C is for the command, which then ends the emulator.
         return subprocess.Popen(  # noqa: S603 - words of our own, no shell
@@ -146,28 +158,10 @@ def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *mo
         )
 
 
-def _archives(machine: Machine) -> tuple[str, ...]:
-    return (BASE,) if machine.disk else (BASE, USERLAND)
-
-
-def _overlay(case: LabCase, number: int, keys: Keys) -> bytes:
-    """The archive of one machine, with that of its guest inside, and so on."""
-    machine, level = case.machines[number], case.levels[number]
-    guest = None
-    if number + 1 < len(case.machines):
-        archives = tuple(f"/{ON_DISK}/{name}" for name in _archives(case.machines[number + 1]))
-        guest = Guest(_overlay(case, number + 1, keys), guest_command(case, number + 1), archives)
-    settings = Settings(
-        level=level,
-        modules=case.architecture.modules,
-        disk=machine.disk,
-        kvm=machine.kvm,
-        host_key=keys.hosts[level],
-        client=keys.client,
-        files={"etc/modprobe.d/kvm.conf": machine.modprobe} if machine.modprobe else {},
-        guest=guest,
-    )
-    return overlay(settings)
+def _command(outermost: Outermost) -> list[str]:
+    if outermost.case.emulator == BOCHS:
+        return bochs.outer_command(outermost)
+    return qemu.outer_command(outermost)
 
 
 def _answer(case: LabCase, lab: LabDirectory, tell: Tell) -> None:

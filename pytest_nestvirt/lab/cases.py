@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_nestvirt.lab.architectures import AMD64, ARM64, PPC64EL, S390X
-from pytest_nestvirt.lab.emulators import QEMU_10_PPC, QEMU_ARM, QEMU_PPC, QEMU_S390X, QEMU_X86
+from pytest_nestvirt.lab.amd_cases import (
+    AMD,
+    AMD_LIBVIRT,
+    AMD_LIBVIRT_HOST_MODEL,
+    AMD_LIBVIRT_NO_CPU,
+    AMD_NESTED_OFF,
+    AMD_VIRTUAL,
+    OVER_KVM,
+)
+from pytest_nestvirt.lab.architectures import ARM64, PPC64EL, S390X, VMX
+from pytest_nestvirt.lab.emulators import BOCHS, QEMU_10_PPC, QEMU_ARM, QEMU_PPC, QEMU_S390X
 from pytest_nestvirt.lab.model import Expected, LabCase, Machine
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.verdict import Verdict
@@ -13,76 +22,6 @@ from pytest_nestvirt.verdict import Verdict
 PASS, FAIL, WARN = Verdict.PASS, Verdict.FAIL, Verdict.WARN
 BLOCKED, INCONCLUSIVE = Verdict.BLOCKED, Verdict.INCONCLUSIVE
 CONFIRMED, LIFTED = Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED
-
-# One processor throughout: with two, QEMU 7.2 to 11.1 locked up or reset the L0 of the AMD cases.
-
-_OVER_KVM = ("-machine", "q35,accel=kvm", "-cpu", "host")
-_EMULATED_EPYC = ("-machine", "q35,accel=tcg", "-nodefaults")
-# The emulated machine stands for hardware: it does not set the flag by which hypervisors announce themselves, and its
-# DMI does not call it QEMU. _AMD_AS_GUEST is the same machine without that.
-_AS_HARDWARE = (
-    *("-cpu", "EPYC,+vgif,-hypervisor"),
-    *("-smbios", "type=0,vendor=nestvirt lab,version=1"),
-    *("-smbios", "type=1,manufacturer=nestvirt lab,product=Emulated EPYC,version=1"),
-    *("-smbios", "type=3,manufacturer=nestvirt lab"),
-)
-_AMD_L0 = Machine(options=(*_EMULATED_EPYC, *_AS_HARDWARE), memory=1536, seconds=4, kvm="kvm_amd")
-_AMD_L1 = Machine(options=_OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
-_AMD_L2 = Machine(options=_OVER_KVM, memory=256, seconds=20, disk="")
-_AMD_L0_PASSES = ("KWIKI-DISTRO-OVERRIDE", "KWIKI-PARAM-VALUES", "KWIKI-PERSIST-AMD")
-_AMD_L1_PASSES = ("KWIKI-TERM-L1", "KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS")
-
-AMD = LabCase(
-    name="amd",
-    title="AMD EPYC with SVM and nested paging: L0, L1 and L2",
-    architecture=AMD64,
-    emulator=QEMU_X86,
-    machines=(_AMD_L0, _AMD_L1, _AMD_L2),
-    expected=Expected(
-        {
-            "l0": {PASS: ("KWIKI-TERM-L0", *_AMD_L0_PASSES)},
-            "l1": {PASS: _AMD_L1_PASSES},
-            "l2": {PASS: ("KWIKI-TERM-L2",)},
-        }
-    ),
-    attempts=2,
-    snapshots=True,
-    notes=("L0, L1 and L2 are Debian's cloud kernel, BusyBox and SSH; L0 and L1 have Python and QEMU, too",),
-)
-
-AMD_VIRTUAL = replace(
-    AMD,
-    name="amd-virtual",
-    title="the same L0, recognizable as a virtual machine, and an L1",
-    machines=(replace(_AMD_L0, options=(*_EMULATED_EPYC, "-cpu", "EPYC,+vgif")), _AMD_L1),
-    expected=Expected(
-        {"l0": {PASS: _AMD_L0_PASSES, FAIL: ("KWIKI-TERM-L0",)}, "l1": {PASS: _AMD_L1_PASSES}},
-    ),
-    snapshots=False,
-    notes=("no L2: what it shows about L2 is shown by amd",),
-)
-
-AMD_NESTED_OFF = replace(
-    AMD,
-    name="amd-nested-off",
-    title="AMD EPYC whose administrator has switched nesting off: L0 and an L1 that can't run guests",
-    machines=(replace(_AMD_L0, modprobe="options kvm_amd nested=0\n"), _AMD_L1),
-    expected=Expected(
-        {
-            "l0": {
-                PASS: ("KWIKI-TERM-L0", "KWIKI-DISTRO-OVERRIDE"),
-                FAIL: ("KWIKI-PARAM-VALUES",),
-                WARN: ("KWIKI-PERSIST-AMD",),
-            },
-            "l1": {
-                PASS: ("KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS"),
-                BLOCKED: ("KWIKI-TERM-L1",),
-            },
-        }
-    ),
-    snapshots=False,
-    notes=("no L2: without svm the L1 has no KVM",),
-)
 
 # Without -nodefaults a powernv machine has its PCIe buses, and can be switched off.
 _POWERNV = Machine(
@@ -182,6 +121,85 @@ POWER8 = replace(
     notes=("L0: kvm_hv has nested=Y all the same", "L1: kvm_hv refuses, and /dev/kvm is there all the same"),
 )
 
+_HASWELL = Machine(options=("model=corei7_haswell_4770",), memory=1280, seconds=22, kvm="kvm_intel", disk="/dev/sdb")
+_INTEL_L1 = Machine(options=OVER_KVM, memory=640, seconds=30, kvm="kvm_intel")
+_INTEL_L2 = Machine(options=OVER_KVM, memory=256, seconds=43, disk="")
+# Bochs writes its own name into its firmware, and no maker of a machine: nothing shows hardware, and nothing a hypervisor.
+_INTEL_L0_EXPECTED = {
+    PASS: (
+        *("RHEL8-ARCH-LIST", "RHEL8-DEVTEST", "RHEL8-NOT-PRODUCTION", "RHEL8-INTEL-CPU-FLAGS", "RHEL8-INTEL-XEON-V3"),
+        *("RHEL8-INTEL-NESTED-ON", "RHEL8-INTEL-NESTED-OFF", "RHEL8-INTEL-PERSIST", "RHEL8-INTEL-VOLATILE"),
+    ),
+    WARN: ("RHEL8-SUP-INTEL-FULL",),
+    INCONCLUSIVE: ("RHEL8-L0-PHYSICAL",),
+}
+# The L0 runs Debian, and no libvirt.
+_RHEL_PREREQUISITE, _RHEL_DOMAIN = "RHEL8-INTEL-PREREQ", ("RHEL8-INTEL-L1-PASSTHROUGH", "RHEL8-INTEL-L1-CPU-REWRITE")
+
+INTEL = LabCase(
+    name="intel",
+    title="Intel Haswell with VMX, EPT and shadow VMCS, judged as RHEL: L0, L1 and L2",
+    architecture=VMX,
+    emulator=BOCHS,
+    machines=(_HASWELL, _INTEL_L1, _INTEL_L2),
+    expected=Expected(
+        {
+            "l0": _INTEL_L0_EXPECTED,
+            "l1": {
+                PASS: ("RHEL8-INTEL-CREATE-L2",),
+                FAIL: (_RHEL_PREREQUISITE,),
+                INCONCLUSIVE: _RHEL_DOMAIN,
+                CONFIRMED: ("RHEL8-L1-FEATURE-SUBSET", "RHEL8-L1-NO-IOMMU", "RHEL8-L1-NO-APICV"),
+            },
+            "l2": {CONFIRMED: ("RHEL8-L3",)},
+        }
+    ),
+    treat_as="rhel",
+    slow=True,
+    notes=(
+        "L0, L1 and L2 are Debian's kernel, BusyBox and SSH; L0 and L1 have Python and QEMU, too",
+        "the emulator is Bochs, since QEMU emulates no VMX",
+    ),
+)
+
+INTEL_L0 = replace(
+    INTEL,
+    name="intel-l0",
+    title="the same L0 alone",
+    machines=(_HASWELL,),
+    expected=Expected({"l0": _INTEL_L0_EXPECTED}),
+    slow=False,
+    notes=("no L1: what it shows about L1 is shown by intel, which takes four times as long",),
+)
+
+INTEL_NESTED_OFF = replace(
+    INTEL,
+    name="intel-nested-off",
+    title="Intel Haswell whose administrator has switched nesting off: L0 and an L1 that can't run guests",
+    machines=(replace(_HASWELL, modprobe="options kvm_intel nested=0\n"), _INTEL_L1),
+    expected=Expected(
+        {
+            "l0": {
+                PASS: (
+                    *("RHEL8-ARCH-LIST", "RHEL8-DEVTEST", "RHEL8-NOT-PRODUCTION"),
+                    *("RHEL8-INTEL-CPU-FLAGS", "RHEL8-INTEL-XEON-V3", "RHEL8-INTEL-NESTED-OFF", "RHEL8-INTEL-VOLATILE"),
+                ),
+                FAIL: ("RHEL8-INTEL-NESTED-ON", "RHEL8-INTEL-PERSIST"),
+                WARN: ("RHEL8-SUP-INTEL-FULL",),
+                INCONCLUSIVE: ("RHEL8-L0-PHYSICAL",),
+            },
+            "l1": {
+                FAIL: (_RHEL_PREREQUISITE,),
+                BLOCKED: ("RHEL8-INTEL-CREATE-L2",),
+                INCONCLUSIVE: (*_RHEL_DOMAIN, "RHEL8-L1-NO-APICV"),
+                CONFIRMED: ("RHEL8-L1-FEATURE-SUBSET", "RHEL8-L1-NO-IOMMU"),
+            },
+        }
+    ),
+    slow=False,
+    notes=("no L2: without vmx the L1 has no KVM",),
+)
+
 IBMZ_NO_SIE = LabCase(
     name="ibmz-no-sie",
     title="IBM Z without interpretive execution (SIE): an L0 that has no KVM",
@@ -223,7 +241,23 @@ ARM64_HOST = LabCase(
     notes=("no L1: no document says anything about it that could be checked",),
 )
 
-CASES = (POWER9, POWER9_NESTED_OFF, POWER9_3, POWER8, AMD, AMD_NESTED_OFF, AMD_VIRTUAL, IBMZ_NO_SIE, ARM64_HOST)
+CASES = (
+    POWER9,
+    POWER9_NESTED_OFF,
+    POWER9_3,
+    POWER8,
+    AMD,
+    AMD_NESTED_OFF,
+    AMD_VIRTUAL,
+    AMD_LIBVIRT,
+    AMD_LIBVIRT_HOST_MODEL,
+    AMD_LIBVIRT_NO_CPU,
+    INTEL,
+    INTEL_L0,
+    INTEL_NESTED_OFF,
+    IBMZ_NO_SIE,
+    ARM64_HOST,
+)
 
 
 def case_of(name: str) -> LabCase:

@@ -44,9 +44,14 @@ class LabDirectory:
         return self.path.name.rpartition("_")[0]
 
     @property
+    def up(self) -> Path:
+        """How it came up; written when all machines have answered."""
+        return self.path / "up.json"
+
+    @property
     def ready(self) -> bool:
         """Whether all machines have answered."""
-        return (self.path / "ready").exists()
+        return self.up.exists()
 
     @property
     def owner(self) -> Process | None:

@@ -10,4 +10,7 @@ QEMU_X86 = Emulator("qemu-system-x86_64", ("qemu-system-x86",), "bookworm")
 QEMU_PPC = Emulator("qemu-system-ppc64", ("qemu-system-ppc",), "bookworm")
 QEMU_10_PPC = Emulator("qemu-system-ppc64", ("qemu-system-ppc",), "trixie")
 QEMU_S390X = Emulator("qemu-system-s390x", ("qemu-system-misc",), "bookworm")
+BOCHS = Emulator(
+    "bochs-bin", ("bochs", "bochs-term", "bochsbios", "vgabios", "ncurses-base", "binutils-x86-64-linux-gnu"), "trixie"
+)
 QEMU_ARM = Emulator("qemu-system-aarch64", ("qemu-system-arm",), "bookworm")

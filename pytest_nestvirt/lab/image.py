@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pytest_nestvirt.lab.cpio import Archive
 from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.vmlinux import unpacked
 
 KERNEL, BASE, USERLAND, DISK = "kernel", "base.cpio", "userland.cpio", "disk.ext4"
 ON_DISK = "boot/lab"
@@ -51,6 +52,8 @@ class Recipe:
     """Packages that a machine without a disk has: enough for SSH."""
     init: str
     """Text of the first process."""
+    unpack_kernel: bool = False
+    """Whether the kernel is kept as the ELF file that it is packed from."""
     version: int = 1
 
     def digest(self) -> bytes:
@@ -65,10 +68,10 @@ def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, re
         unpack(contents, tree)
     _modules(kernel_tree, root, recipe.modules)
     for tree in (root, small):
-        if not (tree / _SHELL).exists():
-            (tree / _SHELL).symlink_to("busybox")
+        _as_installed(tree)
     result.mkdir()
-    (result / KERNEL).write_bytes(_only(kernel_tree / "boot", "vmlinu*").read_bytes())
+    packed = _only(kernel_tree / "boot", "vmlinu*").read_bytes()
+    (result / KERNEL).write_bytes(unpacked(packed) if recipe.unpack_kernel else packed)
     (result / BASE).write_bytes(_base(root, recipe.init))
     (result / USERLAND).write_bytes(_userland(small))
     handed_down = root / ON_DISK
@@ -76,6 +79,15 @@ def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, re
     for name in (KERNEL, BASE, USERLAND):
         shutil.copy(result / name, handed_down / name)
     _disk(root, result / DISK)
+
+
+def _as_installed(tree: Path) -> None:
+    """Do what maintainer scripts would have done, as far as a lab needs it: a shell, and /run where /var/run was."""
+    if not (tree / _SHELL).exists():
+        (tree / _SHELL).symlink_to("busybox")
+    if (tree / "var/run").is_dir():
+        (tree / "var/run").rmdir()
+        (tree / "var/run").symlink_to("/run")
 
 
 def _of(packages: Sequence[Path], names: Iterable[str]) -> list[Path]:

@@ -35,23 +35,34 @@ enter_disk() {
   mkdir -p /changes/upper /changes/work
   mount -t overlay -o lowerdir=/disk,upperdir=/changes/upper,workdir=/changes/work overlay /new
   mkdir -p /new/proc /new/sys /new/dev /new/run /new/tmp /new/root
+  mount -t tmpfs -o mode=755 tmpfs /new/run
   cp -a /run/lab /new/run/
   cp -a /init /new/run/lab/init
   umount /proc /sys
   umount -l /dev
+  # shellcheck disable=SC2154 # systemd is one of the settings
+  if [ -n "$systemd" ]; then enter_systemd; fi
   exec switch_root /new /run/lab/init second
+}
+
+# systemd mounts and loads what it needs by itself, and comes back to this script through nestvirt-lab.service.
+enter_systemd() {
+  cp -a /run/lab/root/. /new/
+  chmod 755 /new
+  chroot /new depmod
+  exec switch_root /new /lib/systemd/systemd
 }
 
 network() {
   ip link set lo up
   ip link set eth0 up
-  ip addr add 10.0.2.15/24 dev eth0
-  ip route add default via 10.0.2.2
+  # shellcheck disable=SC2154 # address and gateway are settings
+  ip addr add "$address/24" dev eth0
+  # shellcheck disable=SC2154
+  ip route add default via "$gateway"
 }
 
 serve() {
-  mkdir -p /dev/pts /root /var/run /var/log
-  mount -t devpts devpts /dev/pts
   chmod 700 /root /root/.ssh
   chmod 600 /root/.ssh/authorized_keys
   chmod 755 /
@@ -68,20 +79,35 @@ run_guest() {
   say guest-end "$?"
 }
 
-mount_kernel
 # shellcheck disable=SC1091 # written when the lab is made
-. /run/lab/level
-# shellcheck disable=SC2154,SC2086 # modules is one of the settings, a list of words
-if [ "$1" != second ]; then
-  say booted
-  load $modules
-  # shellcheck disable=SC2154 # disk is one of the settings
-  if [ -n "$disk" ]; then enter_disk; fi
-fi
-cp -a /run/lab/root/. /
-hostname -F /etc/hostname
+settings() { . /run/lab/level; }
+
+# All that systemd would do.
+be_first() {
+  mount_kernel
+  settings
+  if [ "$1" != second ]; then
+    say booted
+    # shellcheck disable=SC2154,SC2086 # modules is one of the settings, a list of words
+    load $modules
+    # shellcheck disable=SC2154 # disk is one of the settings
+    if [ -n "$disk" ]; then enter_disk; fi
+  fi
+  cp -a /run/lab/root/. /
+  hostname -F /etc/hostname
+  [ -x /usr/bin/kmod ] && depmod
+  mkdir -p /dev/pts /root /var/run /var/log
+  mount -t devpts devpts /dev/pts
+}
+
+case "$1" in
+unit)
+  busybox --install -s 2>/dev/null
+  settings
+  ;;
+*) be_first "$1" ;;
+esac
 network
-[ -x /usr/bin/kmod ] && depmod
 # shellcheck disable=SC2154 # kvm is one of the settings
 if [ -n "$kvm" ]; then modprobe "$kvm"; say kvm "$?"; fi
 serve

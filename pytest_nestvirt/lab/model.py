@@ -34,6 +34,12 @@ class Architecture:
     """Device that the kernel talks to: `hvc0`."""
     modules: tuple[str, ...]
     """Modules by which a machine finds its devices."""
+    outermost_modules: tuple[str, ...] = ()
+    """Those by which the outermost machine finds its own; empty where they are the same."""
+    further_modules: tuple[str, ...] = ()
+    """Those that programs ask for once they run."""
+    unpack_kernel: bool = False
+    """Whether the kernel is unpacked when the image is made, since its machines would take minutes for that."""
     hypervisor: str = ""
     """Program by which its machines run guests: `qemu-system-ppc64`; empty where they are to run none."""
     programs: tuple[str, ...] = ()
@@ -45,11 +51,19 @@ class Architecture:
 
 
 @dataclass(frozen=True, slots=True)
+class Domain:
+    """How libvirt is told to run a machine."""
+
+    cpu: str
+    """Its <cpu> element; empty for none, so that libvirt chooses."""
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """One level of a lab."""
 
     options: tuple[str, ...]
-    """Words that QEMU is given about machine and processor."""
+    """Words that its emulator is given about machine and processor."""
     memory: int
     """MiB."""
     seconds: float
@@ -64,6 +78,10 @@ class Machine:
     """More words for its block device: where on the bus it sits."""
     network: str = ""
     """The same for its network device."""
+    systemd: bool = False
+    """Whether systemd brings it up, as it does on a host of every day, and not the lab's own first process alone."""
+    domain: Domain | None = None
+    """Set where it is a domain of the libvirtd around it, which takes no `options`; otherwise QEMU is started."""
 
 
 @dataclass(frozen=True, slots=True)

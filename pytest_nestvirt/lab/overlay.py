@@ -14,15 +14,30 @@ _GROUP = "root:x:0:\nkvm:x:106:\nnogroup:x:65534:\n"
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """How a machine is told to set up its network device."""
+
+    address: str
+    """Without the 24 of its network."""
+    gateway: str
+
+
+QEMUS_OWN = Network("10.0.2.15", "10.0.2.2")
+"""What QEMU's user-mode network is made for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Guest:
     """The guest that a machine runs."""
 
     archive: bytes
     """Its own overlay."""
-    command: str
-    """QEMU's, for a shell. The first file system is /run/guest-initrd."""
+    start: str
+    """Script that starts it and ends when it does. The first file system is /run/guest-initrd."""
     archives: tuple[str, ...]
     """Files on the parent that make up the first file system, in front of the overlay."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What the script reads, by name: files in /run/lab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,9 @@ class Settings:
     files: Mapping[str, str] = field(default_factory=dict)
     """More files, by path without the slash in front: `etc/modprobe.d/kvm.conf`."""
     guest: Guest | None = None
+    network: Network = QEMUS_OWN
+    systemd: bool = False
+    """Whether systemd is its first process."""
 
 
 def overlay(settings: Settings) -> bytes:
@@ -54,7 +72,9 @@ def overlay(settings: Settings) -> bytes:
         archive.file(f"{_HERE}/root/{name}", text.encode(), 0o600 if name.startswith("root/") else 0o644)
     if settings.guest is not None:
         archive.file(f"{_HERE}/guest.cpio", settings.guest.archive)
-        archive.file(f"{_HERE}/guest.sh", f"exec {settings.guest.command}\n".encode())
+        archive.file(f"{_HERE}/guest.sh", settings.guest.start.encode())
+        for name, text in settings.guest.files.items():
+            archive.file(f"{_HERE}/{name}", text.encode())
     return archive.finished()
 
 
@@ -65,6 +85,9 @@ def _level(settings: Settings) -> str:
         "disk": settings.disk,
         "kvm": settings.kvm,
         "guest_archives": " ".join(settings.guest.archives) if settings.guest else "",
+        "address": settings.network.address,
+        "gateway": settings.network.gateway,
+        "systemd": "yes" if settings.systemd else "",
     }
     return "".join(f"{name}='{value}'\n" for name, value in words.items())
 

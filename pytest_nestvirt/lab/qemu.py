@@ -29,7 +29,7 @@ def outer_command(outermost: Outermost) -> list[str]:
         *("-display", "none", "-monitor", "none", "-no-reboot"),
         *("-chardev", f"file,id=console,path={_escaped(outermost.console)}", *_serial(case)),
         *qmp,
-        *("-kernel", str(image / KERNEL), "-initrd", str(outermost.initrd), "-append", _append(case)),
+        *("-kernel", str(image / KERNEL), "-initrd", str(outermost.initrd), "-append", kernel_command_line(case)),
         *_devices(case, machine, _escaped(image / DISK), outermost.port),
     ]
 
@@ -42,13 +42,14 @@ def guest_command(case: LabCase, level: int) -> str:
         *("-name", f"l{level}", *machine.options, "-smp", "1", "-m", f"{machine.memory}M"),
         *("-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot"),
         *("-chardev", "stdio,id=console,signal=off", *_serial(case)),
-        *("-kernel", f"/{ON_DISK}/{KERNEL}", "-initrd", GUEST_INITRD, "-append", _append(case)),
+        *("-kernel", f"/{ON_DISK}/{KERNEL}", "-initrd", GUEST_INITRD, "-append", kernel_command_line(case)),
         *_devices(case, machine, case.machines[level - 1].disk, inner_port(level)),
     ]
     return shlex.join(words)
 
 
-def _append(case: LabCase) -> str:
+def kernel_command_line(case: LabCase) -> str:
+    """What the kernels of a case are told."""
     return f"console={case.architecture.console} {case.kernel_options}"
 
 

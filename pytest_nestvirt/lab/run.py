@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,9 @@ from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.supply import supplies_of
 from pytest_nestvirt.report.canonical import FILE_NAME, ReportError, load_json
 
+_KEPT = "lab-"
+"""How the names of files begin that a lab leaves beside the report of a run over it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabRun:
@@ -35,14 +39,23 @@ class LabRun:
     retried: tuple[str, ...]
     """Why the lab had to be started again."""
     report: Path
-    """Directory with result.json, the junit files and the console."""
+    """Directory with result.json, the junit files, the consoles and lab-up.json."""
 
 
 @contextmanager
 def running(
-    case: LabCase, tell: Tell, *, refresh: bool = False, cold: bool = False, keep: bool = False
+    case: LabCase,
+    tell: Tell,
+    *,
+    refresh: bool = False,
+    cold: bool = False,
+    keep: bool = False,
+    report: Path | None = None,
 ) -> Iterator[LabDirectory]:
-    """A lab that is up; it is ended on the way out, unless all went well and it is to be kept. Raises `LabError`."""
+    """A lab that is up; it is ended on the way out, unless all went well and it is to be kept. Raises `LabError`.
+
+    Its consoles are left in the directory `report`, also where it did not come up.
+    """
     with _ended_in_order():
         lab = new_lab(case.name)
         up, kept = None, False
@@ -54,6 +67,8 @@ def running(
                 yield lab
             kept = keep
         finally:
+            if report is not None:
+                _keep(lab, report)
             if not kept:
                 lab.remove()
                 if up is not None:
@@ -80,17 +95,22 @@ def run_case(
     case: LabCase, report: Path, arguments: Sequence[str], tell: Tell, *, refresh: bool = False, cold: bool = False
 ) -> LabRun:
     """Bring a case up, let pytest judge it, take it down. Raises `LabError`."""
-    with running(case, tell, refresh=refresh, cold=cold) as lab:
+    _forget_earlier(report)
+    with running(case, tell, refresh=refresh, cold=cold, report=report) as lab:
         began = time.monotonic()
         status = _pytest(lab, report, arguments)
         tell(f"pytest took {time.monotonic() - began:.0f} s")
-        retried = _keep_consoles(lab, report)
+        retried = tuple(json.loads(lab.up.read_text("utf-8"))["retried"])
         return LabRun(status, _deviations(case, report), retried, report)
 
 
+def _forget_earlier(report: Path) -> None:
+    """What an earlier run has left must not be taken for this one's."""
+    for left in (report / FILE_NAME, *report.glob(f"{_KEPT}*")):
+        left.unlink(missing_ok=True)
+
+
 def _pytest(lab: LabDirectory, report: Path, arguments: Sequence[str]) -> int:
-    report.mkdir(parents=True, exist_ok=True)
-    (report / FILE_NAME).unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "pytest", f"--hosts={lab.inventory}", f"--nestvirt-report={report}"),
         *("-p", "no:cacheprovider", *arguments, str(embedded_suites())),
@@ -98,12 +118,12 @@ def _pytest(lab: LabDirectory, report: Path, arguments: Sequence[str]) -> int:
     return subprocess.run(command, check=False).returncode  # noqa: S603 - words of our own, no shell
 
 
-def _keep_consoles(lab: LabDirectory, report: Path) -> tuple[str, ...]:
-    """Copy what the machines printed beside the results; the reasons of failed attempts."""
-    for console in (*lab.path.glob("console*.log"), lab.inventory):
-        shutil.copy(console, report / f"lab-{console.name}")
-    told = lab.path / "retried"
-    return tuple(told.read_text("utf-8").splitlines()) if told.exists() else ()
+def _keep(lab: LabDirectory, report: Path) -> None:
+    """Copy what the machines printed, and how they were reached, beside the results."""
+    report.mkdir(parents=True, exist_ok=True)
+    for file in (*lab.path.glob("console*.log"), lab.inventory, lab.up):
+        if file.exists():
+            shutil.copy(file, report / f"{_KEPT}{file.name}")
 
 
 def _deviations(case: LabCase, report: Path) -> tuple[str, ...]:

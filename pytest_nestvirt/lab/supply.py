@@ -43,7 +43,8 @@ def supplies_of(case: LabCase, tell: Tell, *, refresh: bool = False) -> Supplies
 
 def _image(architecture: Architecture) -> Order:
     init = files("pytest_nestvirt.lab").joinpath("init.sh").read_text("utf-8")
-    recipe = Recipe((*architecture.modules, *_FOR_DISKS, *_FOR_GUESTS), _FOR_SSH, init)
+    modules = (*architecture.modules, *architecture.outermost_modules, *architecture.further_modules)
+    recipe = Recipe((*modules, *_FOR_DISKS, *_FOR_GUESTS), _FOR_SSH, init, architecture.unpack_kernel)
 
     def make(programs: Sequence[Path], kernel: Path | None, work: Path, result: Path) -> None:
         if kernel is None:

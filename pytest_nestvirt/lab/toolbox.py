@@ -22,11 +22,16 @@ class Toolbox:
     def __truediv__(self, name: str) -> Path:
         return self.directory / name
 
+    @property
+    def libraries(self) -> Path:
+        """Where its libraries are. Raises `LabError`."""
+        return self._one(LINKER).parent
+
     def command(self, program: str) -> list[str]:
         """The words that run a program of usr/bin: by the dynamic linker it came with (ld.so(8)). Raises `LabError`."""
         # Not the one that programs name, in lib64: that is a link to the absolute place, and so to the system's own.
         linker, file = self._one(LINKER), self._one(f"usr/bin/{program}")
-        return [str(linker), "--library-path", str(linker.parent), str(file)]
+        return [str(linker), "--library-path", str(self.libraries), str(file)]
 
     def _one(self, pattern: str) -> Path:
         found = sorted(self.directory.glob(pattern))

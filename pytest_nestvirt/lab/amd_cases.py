@@ -1,0 +1,165 @@
+"""Labs of AMD's SVM: with QEMU alone, and with systemd and libvirt in the L0."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_nestvirt.lab.architectures import AMD64, AMD64_LIBVIRT
+from pytest_nestvirt.lab.emulators import QEMU_X86
+from pytest_nestvirt.lab.model import Domain, Expected, LabCase, Machine
+from pytest_nestvirt.verdict import Verdict
+
+PASS, FAIL, WARN, BLOCKED = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.BLOCKED
+CONFIRMED, LIFTED = Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED
+
+# One processor throughout: with two, QEMU 7.2 to 11.1 locked up or reset the L0 of the AMD cases.
+
+OVER_KVM = ("-machine", "q35,accel=kvm", "-cpu", "host")
+_EMULATED_EPYC = ("-machine", "q35,accel=tcg", "-nodefaults")
+# The emulated machine stands for hardware: it does not set the flag by which hypervisors announce themselves, and its
+# DMI does not call it QEMU.
+_AS_HARDWARE = (
+    *("-cpu", "EPYC,+vgif,-hypervisor"),
+    *("-smbios", "type=1,manufacturer=nestvirt lab,product=Emulated EPYC,version=1"),
+    *("-smbios", "type=3,manufacturer=nestvirt lab"),
+)
+_BIOS = ("-smbios", "type=0,vendor=nestvirt lab,version=1")
+_AMD_L0 = Machine(options=(*_EMULATED_EPYC, *_AS_HARDWARE, *_BIOS), memory=1536, seconds=4, kvm="kvm_amd")
+_AMD_L1 = Machine(options=OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
+_AMD_L2 = Machine(options=OVER_KVM, memory=256, seconds=20, disk="")
+_AMD_L0_PASSES = ("KWIKI-DISTRO-OVERRIDE", "KWIKI-PARAM-VALUES", "KWIKI-PERSIST-AMD")
+_AMD_L1_PASSES = ("KWIKI-TERM-L1", "KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS")
+
+AMD = LabCase(
+    name="amd",
+    title="AMD EPYC with SVM and nested paging: L0, L1 and L2",
+    architecture=AMD64,
+    emulator=QEMU_X86,
+    machines=(_AMD_L0, _AMD_L1, _AMD_L2),
+    expected=Expected(
+        {
+            "l0": {PASS: ("KWIKI-TERM-L0", *_AMD_L0_PASSES)},
+            "l1": {PASS: _AMD_L1_PASSES},
+            "l2": {PASS: ("KWIKI-TERM-L2",)},
+        }
+    ),
+    attempts=2,
+    snapshots=True,
+    notes=("L0, L1 and L2 are Debian's cloud kernel, BusyBox and SSH; L0 and L1 have Python and QEMU, too",),
+)
+
+AMD_VIRTUAL = replace(
+    AMD,
+    name="amd-virtual",
+    title="the same L0, recognizable as a virtual machine, and an L1",
+    machines=(replace(_AMD_L0, options=(*_EMULATED_EPYC, "-cpu", "EPYC,+vgif")), _AMD_L1),
+    expected=Expected(
+        {"l0": {PASS: _AMD_L0_PASSES, FAIL: ("KWIKI-TERM-L0",)}, "l1": {PASS: _AMD_L1_PASSES}},
+    ),
+    snapshots=False,
+    notes=("no L2: what it shows about L2 is shown by amd",),
+)
+
+AMD_NESTED_OFF = replace(
+    AMD,
+    name="amd-nested-off",
+    title="AMD EPYC whose administrator has switched nesting off: L0 and an L1 that can't run guests",
+    machines=(replace(_AMD_L0, modprobe="options kvm_amd nested=0\n"), _AMD_L1),
+    expected=Expected(
+        {
+            "l0": {
+                PASS: ("KWIKI-TERM-L0", "KWIKI-DISTRO-OVERRIDE"),
+                FAIL: ("KWIKI-PARAM-VALUES",),
+                WARN: ("KWIKI-PERSIST-AMD",),
+            },
+            "l1": {
+                PASS: ("KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS"),
+                BLOCKED: ("KWIKI-TERM-L1",),
+            },
+        }
+    ),
+    snapshots=False,
+    notes=("no L2: without svm the L1 has no KVM",),
+)
+
+# In the table about the firmware that QEMU writes (_BIOS), a bit says that the machine is virtual, and systemd-detect-virt
+# reads it. qboot brings a table of its own, without that.
+_LIBVIRT_L0 = replace(
+    _AMD_L0, options=(*_EMULATED_EPYC, *_AS_HARDWARE, "-bios", "qboot.rom"), memory=2048, seconds=11, systemd=True
+)
+_DOMAIN = Machine(options=(), memory=768, seconds=18, kvm="kvm_amd")
+_PASSTHROUGH, _HOST_MODEL, _NO_CPU = (
+    Domain("<cpu mode='host-passthrough'/>"),
+    Domain("<cpu mode='host-model'/>"),
+    Domain(""),
+)
+
+# Judged as RHEL 8 and found to be Debian: that is no fault of the twins, and the same in all of them.
+_AS_RHEL_L0 = {
+    PASS: (
+        *("RHEL8-L0-PHYSICAL", "RHEL8-ARCH-LIST", "RHEL8-NOT-PRODUCTION", "RHEL8-DEVTEST", "RHEL8-AMD-CPU-FLAGS"),
+        *("RHEL8-AMD-EPYC", "RHEL8-AMD-NESTED-ON", "RHEL8-AMD-NESTED-OFF", "RHEL8-AMD-VOLATILE", "RHEL8-AMD-PERSIST"),
+    ),
+    LIFTED: ("RHEL8-SUP-ONLY-INTEL", "RHEL8-TP-AMD"),
+}
+_AS_RHEL_L1_LIMITS = ("RHEL8-L1-FEATURE-SUBSET", "RHEL8-L1-NO-IOMMU")
+
+AMD_LIBVIRT = LabCase(
+    name="amd-libvirt",
+    title="AMD EPYC with systemd and libvirtd, a domain with the host's processor, and a guest of that: L0, L1 and L2",
+    architecture=AMD64_LIBVIRT,
+    emulator=QEMU_X86,
+    machines=(_LIBVIRT_L0, replace(_DOMAIN, domain=_PASSTHROUGH), _AMD_L2),
+    expected=Expected(
+        {
+            "l0": _AS_RHEL_L0,
+            "l1": {
+                PASS: ("RHEL8-AMD-L1-PASSTHROUGH", "RHEL8-AMD-L1-CPU-REWRITE", "RHEL8-AMD-CREATE-L2"),
+                FAIL: ("RHEL8-AMD-PREREQ",),
+                CONFIRMED: _AS_RHEL_L1_LIMITS,
+            },
+            "l2": {CONFIRMED: ("RHEL8-L3",)},
+        }
+    ),
+    treat_as="rhel",
+    attempts=2,
+    notes=("L0 runs systemd, D-Bus, udev and libvirtd from Debian's packages; L1 is a domain of that",),
+)
+
+AMD_LIBVIRT_HOST_MODEL = replace(
+    AMD_LIBVIRT,
+    name="amd-libvirt-host-model",
+    title="the same L0, and a domain that gets the model of the host's processor: without svm",
+    machines=(_LIBVIRT_L0, replace(_DOMAIN, domain=_HOST_MODEL)),
+    expected=Expected(
+        {
+            "l0": _AS_RHEL_L0,
+            "l1": {
+                PASS: ("RHEL8-AMD-L1-CPU-REWRITE",),
+                FAIL: ("RHEL8-AMD-PREREQ", "RHEL8-AMD-L1-PASSTHROUGH", "RHEL8-AMD-CREATE-L2"),
+                CONFIRMED: _AS_RHEL_L1_LIMITS,
+            },
+        }
+    ),
+    notes=("no L2: without svm the L1 has no KVM",),
+)
+
+# libvirt writes the model that it chooses into what it stores: a <cpu> to be replaced.
+AMD_LIBVIRT_NO_CPU = replace(
+    AMD_LIBVIRT_HOST_MODEL,
+    name="amd-libvirt-no-cpu",
+    title="the same L0, and a domain without a word about the processor: it gets qemu64, without svm",
+    machines=(_LIBVIRT_L0, replace(_DOMAIN, domain=_NO_CPU)),
+    expected=Expected(
+        {
+            "l0": _AS_RHEL_L0,
+            "l1": {
+                FAIL: (
+                    *("RHEL8-AMD-PREREQ", "RHEL8-AMD-L1-PASSTHROUGH", "RHEL8-AMD-L1-CPU-REWRITE"),
+                    "RHEL8-AMD-CREATE-L2",
+                ),
+                CONFIRMED: _AS_RHEL_L1_LIMITS,
+            },
+        }
+    ),
+)
