@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,14 @@ from pytest_nestvirt.report.model import RunReport
 pytestmark = pytest.mark.timeout(3600)
 ROOT = Path(__file__).parent.parent
 NESTVIRT = [sys.executable, "-c", "from pytest_nestvirt.cli import main; main()"]
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Labs of this test alone, so that tests can run side by side; in a short path, as an emulator's monitor has to be."""
+    with tempfile.TemporaryDirectory(prefix="lab-") as directory:
+        monkeypatch.setenv("XDG_STATE_HOME", directory)
+        yield
 
 
 @pytest.fixture(params=[case.name for case in CASES])

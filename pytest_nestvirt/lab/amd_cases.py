@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_nestvirt.lab.architectures import AMD64, AMD64_LIBVIRT
+from pytest_nestvirt.lab.architectures import AMD64, AMD64_LIBVIRT, PC_OVER_KVM
 from pytest_nestvirt.lab.emulators import QEMU_X86
 from pytest_nestvirt.lab.model import Domain, Expected, LabCase, Machine
 from pytest_nestvirt.verdict import Verdict
@@ -14,19 +14,18 @@ CONFIRMED, LIFTED = Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED
 
 # One processor throughout: with two, QEMU 7.2 to 11.1 locked up or reset the L0 of the AMD cases.
 
-OVER_KVM = ("-machine", "q35,accel=kvm", "-cpu", "host")
 _EMULATED_EPYC = ("-machine", "q35,accel=tcg", "-nodefaults")
 # The emulated machine stands for hardware: it does not set the flag by which hypervisors announce themselves, and its
-# DMI does not call it QEMU.
+# DMI does not call it QEMU. In the table about the firmware that QEMU writes, one bit says that the machine is virtual,
+# which systemd-detect-virt reads; the one that qboot brings is without that.
 _AS_HARDWARE = (
-    *("-cpu", "EPYC,+vgif,-hypervisor"),
+    *("-cpu", "EPYC,+vgif,-hypervisor", "-bios", "qboot.rom"),
     *("-smbios", "type=1,manufacturer=nestvirt lab,product=Emulated EPYC,version=1"),
     *("-smbios", "type=3,manufacturer=nestvirt lab"),
 )
-_BIOS = ("-smbios", "type=0,vendor=nestvirt lab,version=1")
-_AMD_L0 = Machine(options=(*_EMULATED_EPYC, *_AS_HARDWARE, *_BIOS), memory=1536, seconds=4, kvm="kvm_amd")
-_AMD_L1 = Machine(options=OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
-_AMD_L2 = Machine(options=OVER_KVM, memory=256, seconds=20, disk="")
+_AMD_L0 = Machine(options=(*_EMULATED_EPYC, *_AS_HARDWARE), memory=1536, seconds=4, kvm="kvm_amd")
+_AMD_L1 = Machine(options=PC_OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
+_AMD_L2 = Machine(options=PC_OVER_KVM, memory=256, seconds=20, disk="")
 _AMD_L0_PASSES = ("KWIKI-DISTRO-OVERRIDE", "KWIKI-PARAM-VALUES", "KWIKI-PERSIST-AMD")
 _AMD_L1_PASSES = ("KWIKI-TERM-L1", "KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS")
 
@@ -82,11 +81,7 @@ AMD_NESTED_OFF = replace(
     notes=("no L2: without svm the L1 has no KVM",),
 )
 
-# In the table about the firmware that QEMU writes (_BIOS), a bit says that the machine is virtual, and systemd-detect-virt
-# reads it. qboot brings a table of its own, without that.
-_LIBVIRT_L0 = replace(
-    _AMD_L0, options=(*_EMULATED_EPYC, *_AS_HARDWARE, "-bios", "qboot.rom"), memory=2048, seconds=11, systemd=True
-)
+_LIBVIRT_L0 = replace(_AMD_L0, memory=2048, seconds=11, systemd=True)
 _DOMAIN = Machine(options=(), memory=768, seconds=18, kvm="kvm_amd")
 _PASSTHROUGH, _HOST_MODEL, _NO_CPU = (
     Domain("<cpu mode='host-passthrough'/>"),
@@ -123,6 +118,7 @@ AMD_LIBVIRT = LabCase(
     ),
     treat_as="rhel",
     attempts=2,
+    slow=True,
     notes=("L0 runs systemd, D-Bus, udev and libvirtd from Debian's packages; L1 is a domain of that",),
 )
 
@@ -163,3 +159,5 @@ AMD_LIBVIRT_NO_CPU = replace(
         }
     ),
 )
+
+AMD_CASES = (AMD, AMD_NESTED_OFF, AMD_VIRTUAL, AMD_LIBVIRT, AMD_LIBVIRT_HOST_MODEL, AMD_LIBVIRT_NO_CPU)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from pytest_nestvirt.lab.model import Architecture
 
+PC_OVER_KVM = ("-machine", "q35,accel=kvm", "-cpu", "host")
+"""The words about machine and processor for a guest that gets all that its PC has."""
 _PCI = ("virtio_pci", "virtio_blk", "virtio_net")
 
 AMD64 = Architecture(

@@ -12,7 +12,12 @@ from pytest_nestvirt.lab.overlay import QEMUS_OWN, Guest, Settings, overlay
 def initrd(case: LabCase, image: Image, keys: Keys) -> bytes:
     """What the outermost machine starts from."""
     archives = [(image / name).read_bytes() for name in _archives(case.machines[0])]
-    return b"".join([*archives, _overlay(case, 0, keys)])
+    return b"".join([*archives, own_archive(case, keys)])
+
+
+def own_archive(case: LabCase, keys: Keys) -> bytes:
+    """The last part of that: all that is special about this case and these keys."""
+    return _overlay(case, 0, keys)
 
 
 def _archives(machine: Machine) -> tuple[str, ...]:

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_nestvirt.lab.directory import LabDirectory, labs
-from pytest_nestvirt.lab.keys import Keys
+from pytest_nestvirt.lab.initrd import own_archive
+from pytest_nestvirt.lab.keys import KeyPair, Keys
 from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.places import cache_directory
 from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.qemu import outer_command
 from pytest_nestvirt.lab.qmp import LONGEST_PATH, Monitor
 from pytest_nestvirt.lab.supply import Supplies
 
@@ -62,10 +65,15 @@ class Snapshot:
 
 
 def snapshot_of(case: LabCase, supplies: Supplies) -> Snapshot:
-    """Where the snapshot of a case is kept; whether there is one is another question."""
-    made_of = (supplies.image.directory.name, supplies.emulator.directory.name)
-    told = "\0".join((repr(case.machines), case.kernel_options, *made_of))
-    return Snapshot(cache_directory() / "snapshots" / f"{case.name}-{hashlib.sha256(told.encode()).hexdigest()[:20]}")
+    """Where the snapshot of a case is kept; whether there is one is another question.
+
+    Its name comes of all that the machines are made of and told, but for their keys.
+    """
+    nobody = KeyPair.from_seed("00" * 32)
+    told = own_archive(case, Keys(nobody, dict.fromkeys(case.levels, nobody)))
+    command = "\0".join(outer_command(Outermost(case, supplies, Path("/"), 0))).encode()
+    key = hashlib.sha256(told + command).hexdigest()[:20]
+    return Snapshot(cache_directory() / "snapshots" / f"{case.name}-{key}")
 
 
 def monitor_of(lab: LabDirectory) -> Path | None:
