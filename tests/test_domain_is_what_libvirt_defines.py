@@ -358,6 +358,83 @@ def test_active_and_stored_definitions() -> None:
     assert (off.running, off.xml.cpu_mode) == (False, "host-passthrough")
 
 
+REAL = Path(__file__).parent / "data" / "libvirt-9.0.0"
+
+
+def real(defined: str) -> tuple[DomainXml, DomainXml]:
+    """The active and the stored definition of a running domain, as libvirt 9.0.0 printed them on an EPYC."""
+    sections: Sections = {
+        LIST: ROW.format(id=1, name="l1", state="running"),
+        f"{DUMP}l1": (REAL / f"{defined}.active.xml").read_text(encoding="utf-8"),
+        f"{DUMP_INACTIVE}l1": (REAL / f"{defined}.inactive.xml").read_text(encoding="utf-8"),
+    }
+    found = Libvirt(reader(sections)).domains["l1"]
+    assert found.xml is found.active
+    assert found.active is not None
+    assert found.inactive is not None
+    return found.active, found.inactive
+
+
+@pytest.mark.parametrize("defined", ["host-passthrough", "host-model", "no-cpu"])
+def test_a_real_domain_is_the_same_machine_running_and_stored(defined: str) -> None:
+    """What no start changes is read alike from both, and neither stands inside another element."""
+    for found in real(defined):
+        assert (found.name, found.type, found.arch, found.machine) == ("l1", "kvm", "x86_64", "pc-q35-7.2")
+        assert (found.wrapped, found.cpu_elements, found.memory_kib, found.vcpus) == (False, 1, 768 * 1024, 1)
+        assert (found.iommu, found.hugepages, found.nested_hv) == (None, False, "absent")
+        assert (found.qemu_arguments, found.vmx_sub_features, found.power8_compat) == ((), frozenset(), False)
+    active, stored = real(defined)
+    assert active.uuid == stored.uuid
+
+
+def test_a_real_host_passthrough_stays_what_it_is() -> None:
+    """Added by libvirt are check and migratable; the start changes nothing."""
+    for found in real("host-passthrough"):
+        assert (found.cpu_mode, found.cpu_check, found.cpu_model, dict(found.features)) == (
+            "host-passthrough",
+            "none",
+            "",
+            {},
+        )
+        assert (rhel_rule(found), ubuntu_rule(found), kvm_wiki_rule(found)) == ("pass", "pass", "pass")
+
+
+def test_a_real_host_model_becomes_a_model_without_svm() -> None:
+    """The EPYC of libvirt has svm, so it asks QEMU for none; QEMU leaves it out, and libvirt writes that down."""
+    active, stored = real("host-model")
+    assert (stored.cpu_mode, stored.cpu_check, stored.cpu_model, dict(stored.features)) == (
+        "host-model",
+        "partial",
+        "",
+        {},
+    )
+    assert (active.cpu_mode, active.cpu_check, active.cpu_model) == ("custom", "full", "EPYC")
+    assert (active.policy("svm"), active.policy("npt"), active.policy("vmx")) == ("disable", "disable", "absent")
+    assert active.declines("svm")
+    assert not active.demands("svm")
+    assert (active.policy("x2apic"), len(active.features)) == ("require", 25)
+    assert (ubuntu_rule(stored), ubuntu_rule(active)) == ("pass", "fail")
+
+
+def test_a_real_domain_without_a_cpu_is_stored_with_one() -> None:
+    """QEMU's default is written into what libvirt stores: nobody finds a domain without <cpu> any more."""
+    active, stored = real("no-cpu")
+    assert (stored.cpu_mode, stored.cpu_check, stored.cpu_model, dict(stored.features)) == (
+        "custom",
+        "none",
+        "qemu64",
+        {},
+    )
+    assert (active.cpu_mode, active.cpu_check, active.cpu_model) == ("custom", "full", "qemu64")
+    assert dict(active.features) == {
+        "x2apic": "require",
+        "hypervisor": "require",
+        "lahf_lm": "require",
+        "svm": "disable",
+    }
+    assert {rhel_rule(found) for found in (active, stored)} == {"fail"}
+
+
 def test_a_paused_domain_runs() -> None:
     """It has a process that holds the module, so it counts."""
     facts = Libvirt(reader({LIST: ROW.format(id=3, name="l1", state="paused")}))

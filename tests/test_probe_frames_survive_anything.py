@@ -117,6 +117,26 @@ def test_a_section_without_length_needs_its_end_mark() -> None:
     assert [found[name].status for name in "abcd"] == [Status.OK, Status.CUT, Status.FAILED, Status.CUT]
 
 
+def test_what_virsh_could_not_answer_keeps_its_reason() -> None:
+    """An error in place of an answer is a failure, with its lines in one, cut; one that follows an answer stays there."""
+    refused = b"error: failed to get emulator capabilities\nerror: operation forbidden: read only access\n\n"
+    output = b"".join(
+        MARK + b"ok - - " + name + b"\n" + body + MARK + b".\n"
+        for name, body in (
+            (b"a", refused),
+            (b"b", b"error: " + b"x" * 5000 + b"\n"),
+            (b"c", b"<domain/>\nerror: late\n"),
+        )
+    )
+    found, _ = parse_frames(output, NONCE)
+    assert [found[name].status for name in "abc"] == [Status.FAILED, Status.FAILED, Status.OK]
+    assert (
+        found["a"].error == "error: failed to get emulator capabilities; error: operation forbidden: read only access"
+    )
+    assert (found["a"].data, len(found["b"].error)) == (b"", 300)
+    assert b"error: late" in found["c"].data
+
+
 def test_many_marks_are_read_in_linear_time() -> None:
     """A host that prints nothing but marks, megabytes of them, does not keep the reader busy."""
     found, complete = parse_frames((MARK + b"ok - 9 x\n") * 60_000, NONCE)

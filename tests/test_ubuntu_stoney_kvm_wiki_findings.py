@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from kvm_wiki_trios import BOOKWORM, ON_Z, STRETCH, started_with
 from linux_chains import (
@@ -20,15 +23,18 @@ from linux_chains import (
     xeon,
     z,
 )
-from recorded_machines import KVM_GUEST, NO_KVM, Chain, Texts, modprobe, module, qemu
+from recorded_machines import KVM_GUEST, NO_KVM, Chain, Texts, machines, modprobe, module, qemu, rhel
 from rhel8_trios import denied, l0, l1, l2, unread, windows
 from stoney_trios import LINE, NEW, configured
 from suite_checks import verdict_on
-from ubuntu_trios import BIONIC, JAMMY, OFF, SWITCHED_OFF, shipped_file
+from ubuntu_trios import BIONIC, JAMMY, NO_XML, OFF, SWITCHED_OFF, shipped_file
 
+from pytest_nestvirt.facts.guest_cpu import told_mode
 from pytest_nestvirt.verdict import Verdict
 
 PLAIN = xeon("fpu lm hypervisor")
+NAMED_TOO = "<cpu mode='host-model' check='partial'><feature policy='require' name='vmx'/></cpu>"
+REAL = Path(__file__).parent / "data" / "libvirt-9.0.0"
 CHAIN = intel(*JAMMY)
 
 
@@ -221,16 +227,96 @@ def test_svm_that_is_taken_away_on_intel_harms_nothing() -> None:
         (definition("L1", HOST_PASSTHROUGH, active=HOST_MODEL), {}, Verdict.FAIL),
         (definition("L1", HOST_MODEL, active=HOST_PASSTHROUGH), {}, Verdict.FAIL),
         (definition("L1", HOST_MODEL, active=EXPANDED.format("")), {}, Verdict.PASS),
-        (definition("L1", HOST_MODEL, active=EXPANDED.format("")), PLAIN, Verdict.FAIL),
+        (definition("L1", HOST_MODEL, active=EXPANDED.format("")), PLAIN, Verdict.INCONCLUSIVE),
+        (definition("L1", NAMED_TOO, active=EXPANDED.format("")), PLAIN, Verdict.FAIL),
+        (definition("L1", HOST_PASSTHROUGH), PLAIN, Verdict.FAIL),
         (definition("L1", "<os/>", active="<cpu><model>qemu64</model></cpu>"), PLAIN, Verdict.PASS),
         (transient("L1", HOST_PASSTHROUGH), {}, Verdict.INCONCLUSIVE),
     ],
-    ids=["to-passthrough", "to-host-model", "expanded", "expanded-without", "default", "transient"],
+    ids=[
+        *("to-passthrough", "to-host-model", "expanded", "expanded-without", "demanded", "passthrough-without"),
+        *("default", "transient"),
+    ],
 )
 def test_an_edit_takes_effect_with_the_next_start(texts: Texts, inside: Texts, verdict: Verdict) -> None:
     """Running and stored definition are compared, libvirt's own rewriting left aside."""
     found, reason = said("UBU-L1-RESTART", l1(l0(CHAIN, texts), inside))
     assert found is verdict, reason
+
+
+def started_from(defined: str, inside: Texts) -> Chain:
+    """A chain of EPYCs whose L1 libvirt 9.0.0 had just started from that definition; `inside` is what the L1 shows."""
+    dumps = {kind: (REAL / f"{defined}.{kind}.xml").read_text(encoding="utf-8") for kind in ("active", "inactive")}
+    host: Texts = {
+        "sos_commands/virsh/virsh_-r_list_--all": " Id   Name   State\n----------------------\n 1    l1     running\n\n",
+        "sos_commands/virsh/virsh_-r_dumpxml_l1": dumps["active"],
+        "sos_commands/virsh/virsh_-r_dumpxml_--inactive_l1": dumps["inactive"],
+    }
+    first, second, *_ = l1(l0(amd(*JAMMY), host), inside)
+    return first, replace(second, name="l1")
+
+
+def test_a_host_model_that_gives_no_svm_is_no_missed_restart() -> None:
+    """The L1 was started from the very definition that it has: that it lacks svm proves nothing against the start."""
+    verdict, reason = said("UBU-L1-RESTART", started_from("host-model", epyc("fpu lm hypervisor")))
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "decided at each start" in reason
+    assert said("UBU-L1-RESTART", started_from("host-model", epyc("fpu lm svm hypervisor")))[0] is Verdict.PASS
+    assert said("UBU-L1-RESTART", started_from("host-passthrough", epyc("fpu lm svm hypervisor")))[0] is Verdict.PASS
+    assert said("UBU-L1-RESTART", started_from("no-cpu", epyc("fpu lm hypervisor")))[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize("inside", [epyc("fpu lm hypervisor"), denied("proc/cpuinfo")], ids=["flags", "definition"])
+def test_a_host_model_that_gives_no_svm_is_not_vouched_for(inside: Texts) -> None:
+    """The page takes host-model to be enough; the running domain counts, by its own flags or by its definition."""
+    chain = started_from("host-model", inside)
+    verdict, reason = said("UBU-L1-CPU-MODE", chain)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "it runs with EPYC without svm" in reason
+    off = l0(chain, {"sys/module/kvm_amd/parameters/nested": "0\n"})
+    assert said("UBU-L1-CPU-MODE", off)[0] is Verdict.BLOCKED
+    assert said("UBU-L1-CPU-MODE", started_from("host-model", epyc("fpu lm svm hypervisor")))[0] is Verdict.PASS
+
+
+def test_a_host_model_is_not_vouched_for_where_only_the_guest_tells() -> None:
+    """Nobody said which domains run; what the L1 shows of its own processors is enough."""
+    unlisted = l0(
+        started_from("host-model", epyc("fpu lm hypervisor")), unread("sos_commands/virsh/virsh_-r_list_--all")
+    )
+    verdict, reason = said("UBU-L1-CPU-MODE", unlisted)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "it runs without svm" in reason
+
+
+def test_a_host_model_that_is_not_running_is_what_the_page_asks_for() -> None:
+    """Nothing shows what it becomes."""
+    stopped = {"sos_commands/virsh/virsh_-r_list_--all": " Id   Name   State\n---\n -    L1     shut off\n"}
+    chain = l1(l0(CHAIN, {**definition("L1", HOST_MODEL), **stopped}), denied("proc/cpuinfo"))
+    assert said("UBU-L1-CPU-MODE", chain)[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "defined, told",
+    [
+        ("host-model", "mode custom (defined as host-model)"),
+        ("no-cpu", "mode custom"),
+    ],
+)
+def test_a_mode_is_told_as_it_was_written_too(defined: str, told: str) -> None:
+    """Somebody who wrote host-model does not know of `custom`."""
+    chain = started_from(defined, epyc("fpu lm hypervisor"))
+    assert (
+        verdict_on("rhel8", "RHEL8-AMD-L1-PASSTHROUGH", l0(chain, rhel("8.8")))[1] == f"the domain's <cpu> has {told}"
+    )
+
+
+def test_a_mode_that_was_never_written_is_told_so() -> None:
+    """Older libvirt stores no <cpu> where none was given."""
+    texts = definition("L1", "<os/>", active="<cpu><model>qemu64</model></cpu>")
+    chain = machines(l0(CHAIN, texts))
+    assert told_mode(chain[1]) == "custom (defined without <cpu>)"
+    assert told_mode(machines(l0(CHAIN, NO_XML))[1]) == "unknown"
+    assert told_mode(machines(l0(CHAIN, transient("L1", HOST_PASSTHROUGH)))[1]) == "host-passthrough"
 
 
 def test_an_edit_that_nesting_would_need_is_a_consequence_while_it_is_off() -> None:

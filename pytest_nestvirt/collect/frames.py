@@ -1,8 +1,9 @@
 """From what the probe printed to sections.
 
 A frame is a line `@NONCE STATUS EXIT LENGTH NAME`, as in `@5f0c... ok - 8 proc/uptime`, and so many bytes; a line break
-precedes it. A length of `-` means: up to a line `@NONCE .`. `%` and newline stand as %25 and %0A in names. The host
-writes all of this, so all of it may be wrong; only the nonce, which the sender drew, tells a frame from what is in it.
+precedes it. A length of `-` means: up to a line `@NONCE .`, and what begins with `error: ` is why there is nothing. `%` and
+newline stand as %25 and %0A in names. The host writes all of this, so all of it may be wrong; only the nonce, which the
+sender drew, tells a frame from what is in it.
 """
 
 from __future__ import annotations
@@ -97,8 +98,10 @@ def _delimited(output: _Output, header: re.Match[bytes]) -> tuple[_Frame, int]:
     body = output.data[start:following]
     if not output.data.startswith(output.mark + b" .", following):
         return _frame(header, body, Status.CUT, "the command ended in the middle of it"), following
-    if not body.strip():
-        return _frame(header, b"", Status.FAILED, "the command printed nothing"), following
+    # virsh flushes its output before it prints an error, so that a command that answered nothing has it here instead.
+    if not body.strip() or body.lstrip().startswith(b"error: "):
+        trouble = one_line(body) or "the command printed nothing"
+        return _frame(header, b"", Status.FAILED, trouble), following
     return _frame(header, body + b"\n"), following
 
 

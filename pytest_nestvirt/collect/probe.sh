@@ -412,9 +412,12 @@ ask() {
   count=$((count + 1))
 }
 
+# answer VIRSH...: virsh prints the sections asked for, with its errors where they arise: it flushes in between. What is
+# said before the first of them (by sudo, or the loader) comes after a mark that ends no frame, and so spoils none.
 answer() {
+  out="$out$nl@$n -$nl"
   flush
-  if [ -n "$asked" ]; then within 30 "$@" "$asked" 2>/dev/null; fi
+  if [ -n "$asked" ]; then within 30 "$@" "$asked" 2>&1; fi
   asked=
 }
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.domain_xml import DomainXml
+from pytest_nestvirt.facts.domain_xml import ABSENT, DomainXml
 from pytest_nestvirt.facts.pending import stored_definition
 from pytest_nestvirt.facts.qemu_argv import parse_argv, split_options
+from pytest_nestvirt.facts.tell import tell
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -104,3 +105,17 @@ def configured_cpu(guest: Machine) -> DomainXml:
             active.source, "the running domain does not show whether its model was named or is an expanded host-model"
         )
     return active
+
+
+def told_mode(guest: Machine) -> str:
+    """The mode of the <cpu> that holds now and, where it differs, the one that a person wrote: for messages.
+
+    libvirt shows host-model in a running domain as `custom`, and the person who wrote it looks for host-model.
+    """
+    mode = tell(guest, "domain.cpu_mode")
+    try:
+        stored = guest.domain.inactive.cpu_mode
+    except Unobservable:
+        return mode
+    defined = "without <cpu>" if stored == ABSENT else f"as {stored}"
+    return mode if stored == mode else f"{mode} (defined {defined})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.applicability import runs
 from pytest_nestvirt.facts.cpu import Capable
+from pytest_nestvirt.facts.guest_cpu import told_mode
 from pytest_nestvirt.facts.parentage import contradiction
 from pytest_nestvirt.facts.persistence import nested_after_boot
 from pytest_nestvirt.facts.tell import tell
@@ -63,7 +64,7 @@ def test_nesting_is_configured_to_last(l0: Machine) -> None:
 
 @requirement("RHEL8-INTEL-L1-PASSTHROUGH")
 def test_guest_hypervisor_gets_the_host_cpu(l1: Machine) -> None:
-    assert l1.domain.cpu_mode == "host-passthrough", f"the domain's <cpu> has mode {l1.domain.cpu_mode}"
+    assert l1.domain.cpu_mode == "host-passthrough", f"the domain's <cpu> has mode {told_mode(l1)}"
 
 
 @requirement("RHEL8-INTEL-L1-CPU-REWRITE")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS
+from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS, told_mode
 from pytest_nestvirt.facts.tell import tell
 
 NESTING_FLAGS = {*EXTENSIONS, "nested-virt"}
@@ -54,7 +54,7 @@ def test_guest_is_run_by_kvm(l1: Machine) -> None:
 @requirement("VR-LIBVIRT-PASS-VMXSVM")
 def test_extension_of_the_host_is_passed_on(l0: Machine, l1: Machine) -> None:
     extension, xml = EXTENSION[l0.cpu.vendor], l1.domain.xml
-    seen = f"<cpu> of {l1.name} has mode {xml.cpu_mode}"
+    seen = f"<cpu> of {l1.name} has mode {told_mode(l1)}"
     assert not xml.declines(extension), f"{seen} and takes {extension} away"
     if xml.cpu_mode in {"host-passthrough", "maximum"} or xml.demands(extension):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
 from pytest_nestvirt.facts import host_validate
-from pytest_nestvirt.facts.guest_cpu import EXTENSIONS
+from pytest_nestvirt.facts.guest_cpu import EXTENSIONS, told_mode
 from pytest_nestvirt.facts.package_names import missing_packages
 from pytest_nestvirt.facts.refusal import refusal_of_kvm
 from pytest_nestvirt.facts.tell import tell
@@ -53,12 +53,11 @@ def test_virt_host_validate_finds_the_guest_fit(l1: Machine) -> None:
 @requirement("VR-TS-NOT-DETECTED")
 def test_guest_is_given_the_extension(l0: Machine, l1: Machine) -> None:
     told = {
-        "libvirt": ("<cpu> has mode", "domain.cpu_mode"),
-        "vsphere": ("hardware version and vhv.enable are", "vmx.hardware_version", "vmx.vhv_enable"),
-        "proxmox": ("the processor type is", "pve.cpu_type"),
-    }
-    words, *facts = told[l0.declared.provider]
-    assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {words} {tell(l1, *facts)}"
+        "libvirt": lambda: f"<cpu> has mode {told_mode(l1)}",
+        "vsphere": lambda: f"hardware version and vhv.enable are {tell(l1, 'vmx.hardware_version', 'vmx.vhv_enable')}",
+        "proxmox": lambda: f"the processor type is {tell(l1, 'pve.cpu_type')}",
+    }[l0.declared.provider]
+    assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {told()}"
 
 
 @requirement("VR-TS-SLOW")
