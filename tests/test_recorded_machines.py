@@ -17,6 +17,8 @@ from pytest_nestvirt.inventory.model import Connection, Inventory, Provider
 INVENTORIES = Path(__file__).parent.parent / "inventories"
 RECORDED = INVENTORIES / "recorded"
 NAMES = ("recorded", "recorded-violations")
+LABS = "recorded-lab"
+"""Names machines of labs, which are copies of real ones: test_recorded_labs.py."""
 TREES = sorted(path.name for path in RECORDED.iterdir())
 
 
@@ -65,7 +67,7 @@ def test_every_tree_loads_and_keeps_every_file(name: str) -> None:
 
 def test_every_tree_is_in_use_and_lies_below_recorded() -> None:
     """The inventories name every folder once, and nothing outside `recorded/`."""
-    used = [host.path for name in NAMES for host in inventory_of(name) if host.path is not None]
+    used = [host.path for name in (*NAMES, LABS) for host in inventory_of(name) if host.path is not None]
     assert all(path.resolve().is_relative_to(RECORDED.resolve()) for path in used)
     assert sorted(path.name for path in used) == TREES
 

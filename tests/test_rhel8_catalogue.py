@@ -240,7 +240,7 @@ ROCKY = system("rocky", "8.10")
         pytest.param(
             l0(amd_chain(), ROCKY, treat_as="rhel"),
             Stance.UNSUPPORTED,
-            "RHEL8-TP-AMD on L0 (limit-lifted)",
+            "RHEL8-OS-L0 on L0 (not-applicable)",
             id="rebuild-on-amd",
         ),
         pytest.param(

@@ -10,7 +10,7 @@ from pytest_nestvirt.lab.model import Domain, Expected, LabCase, Machine
 from pytest_nestvirt.verdict import Verdict
 
 PASS, FAIL, WARN, BLOCKED = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.BLOCKED
-CONFIRMED, LIFTED = Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED
+CONFIRMED = Verdict.LIMIT_CONFIRMED
 
 # One processor throughout: with two, QEMU 7.2 to 11.1 locked up or reset the L0 of the AMD cases.
 
@@ -95,7 +95,6 @@ _AS_RHEL_L0 = {
         *("RHEL8-L0-PHYSICAL", "RHEL8-ARCH-LIST", "RHEL8-NOT-PRODUCTION", "RHEL8-DEVTEST", "RHEL8-AMD-CPU-FLAGS"),
         *("RHEL8-AMD-EPYC", "RHEL8-AMD-NESTED-ON", "RHEL8-AMD-NESTED-OFF", "RHEL8-AMD-VOLATILE", "RHEL8-AMD-PERSIST"),
     ),
-    LIFTED: ("RHEL8-SUP-ONLY-INTEL", "RHEL8-TP-AMD"),
 }
 _AS_RHEL_L1_LIMITS = ("RHEL8-L1-FEATURE-SUBSET", "RHEL8-L1-NO-IOMMU")
 

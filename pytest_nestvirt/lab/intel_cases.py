@@ -46,6 +46,7 @@ INTEL = LabCase(
         }
     ),
     treat_as="rhel",
+    attempts=2,
     slow=True,
     notes=(
         "L0, L1 and L2 are Debian's kernel, BusyBox and SSH; L0 and L1 have Python and QEMU, too",

@@ -9,8 +9,7 @@ from pytest_nestvirt.lab.emulators import QEMU_10_PPC, QEMU_PPC
 from pytest_nestvirt.lab.model import Expected, LabCase, Machine
 from pytest_nestvirt.verdict import Verdict
 
-PASS, FAIL, BLOCKED = Verdict.PASS, Verdict.FAIL, Verdict.BLOCKED
-CONFIRMED, LIFTED = Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED
+PASS, FAIL, BLOCKED, CONFIRMED = Verdict.PASS, Verdict.FAIL, Verdict.BLOCKED, Verdict.LIMIT_CONFIRMED
 
 # Without -nodefaults a powernv machine has its PCIe buses, and can be switched off.
 _POWERNV = Machine(
@@ -101,7 +100,6 @@ POWER8 = replace(
             "l0": {
                 PASS: ("RHEL8-DEVTEST", "RHEL8-L0-PHYSICAL", "RHEL8-NOT-PRODUCTION"),
                 FAIL: ("RHEL8-ARCH-LIST",),
-                LIFTED: ("RHEL8-SUP-ONLY-INTEL",),
             },
             "l1": {CONFIRMED: ("RHEL8-P9-NOT-P8",)},
         }
