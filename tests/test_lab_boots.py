@@ -35,6 +35,8 @@ def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="lab-") as directory:
         monkeypatch.setenv("XDG_STATE_HOME", directory)
         yield
+        for left in list(labs()):
+            left.remove()
 
 
 @pytest.fixture(params=[case.name for case in CASES])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,12 @@ from click.testing import CliRunner, Result
 
 from pytest_nestvirt.cli import main
 from pytest_nestvirt.lab import doctor
+from pytest_nestvirt.lab import run as run_module
 from pytest_nestvirt.lab.cases import CASES
+from pytest_nestvirt.lab.directory import LabDirectory, labs, new_lab
+from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.report.canonical import to_json
+from pytest_nestvirt.report.model import RunReport
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +93,70 @@ def test_down_without_labs_succeeds() -> None:
     """There is nothing to say."""
     done = lab("down")
     assert (done.exit_code, done.output) == (0, "")
+
+
+def test_lab_that_is_coming_up_is_not_called_left_over() -> None:
+    """While the command that brings it up is at work; when that is gone, `down` is what remains."""
+    booting = new_lab("power9")
+    assert f"running: {booting.path.name}: coming up\n" in lab("list").output
+    (booting.path / "owner.json").unlink()
+    assert f"running: {booting.path.name}: not up; `nestvirt lab down` removes it\n" in lab("list").output
+
+
+def test_lab_whose_emulator_is_gone_is_not_up() -> None:
+    """Ssh would only say that the connection was refused."""
+    dead = new_lab("power9")
+    dead.up.write_text("{}")
+    assert "power9 is not up; nestvirt lab up power9" in lab("ssh", "power9", "L0").output
+
+
+def test_options_of_a_command_that_is_run_there_are_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`lab ssh amd L1 df -h` is about df."""
+    up = new_lab("power9")
+    up.up.write_text("{}")
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/asked\n')
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(LabDirectory, "is_running", lambda _: True)
+    assert lab("ssh", "power9", "L1", "df", "-h").exit_code == 0
+    assert (tmp_path / "asked").read_text() == f"-F {up.ssh_config} l1 df -h\n"
+
+
+def test_run_judges_by_the_embedded_tests_only(tmp_path: Path) -> None:
+    """Somebody's own would fail without being noticed: a run compares what the embedded ones find."""
+    own = tmp_path / "test_own.py"
+    own.write_text("def test(): assert False\n")
+    done = lab("run", "power9", f"{own}::test")
+    assert done.exit_code == 1
+    assert "for yours, `nestvirt lab up CASE` says with which inventory" in done.output
+
+
+def test_report_that_cannot_be_written_is_told_before_anything_starts(tmp_path: Path) -> None:
+    """In one line, and without a lab."""
+    (tmp_path / "file").write_text("")
+    done = lab("run", "power9", "--report", str(tmp_path / "file"))
+    assert done.exit_code == 1
+    assert done.output == f"Error: lab: {tmp_path / 'file'}: File exists\n"
+    assert not list(labs())
+
+
+def test_closed_terminal_ends_no_command_that_ignores_it() -> None:
+    """nohup(1) has SIGHUP ignored, and it stays so while a lab runs."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with run_module._ended_in_order():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert callable(signal.getsignal(signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_pytest_that_breaks_down_has_judged_nothing(tmp_path: Path) -> None:
+    """Whatever report it left."""
+    case = next(case for case in CASES if case.name == "power9")
+    report = RunReport("", "", complete=True, incomplete_because="", tool={}, catalogue_digest="", inventory_digest="",
+                       inventory_files=())  # fmt: skip
+    (tmp_path / "result.json").write_text(to_json(report))
+    assert run_module._deviations(case, tmp_path, 1)
+    with pytest.raises(LabError, match="pytest ended with 3, so that its report can't be trusted"):
+        run_module._deviations(case, tmp_path, 3)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_nestvirt.catalogue.load import embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.model import Stance
 from pytest_nestvirt.inventory.load import load_inventory
 from pytest_nestvirt.lab.access import write_access
 from pytest_nestvirt.lab.apt import Package, content_key
@@ -32,7 +35,7 @@ from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.overlay import Guest, Settings, overlay
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.qemu import guest_command, outer_command
-from pytest_nestvirt.report.model import Case, RunReport
+from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
 from pytest_nestvirt.run.suites_found import suite_folders
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
@@ -232,16 +235,48 @@ def told(requirement: str, host: str, verdict: Verdict) -> Case:
     )
 
 
+def report_of(cases: Iterable[Case], **told: Any) -> RunReport:  # noqa: ANN401 - its fields
+    """A report that holds these cases."""
+    report = RunReport("", "", complete=True, incomplete_because="", tool={}, catalogue_digest="", inventory_digest="",
+                       inventory_files=(), cases=tuple(cases))  # fmt: skip
+    return replace(report, **told)
+
+
+def held(case: LabCase) -> list[Case]:
+    """What a case expects."""
+    return [told(requirement, host, verdict) for (host, requirement), verdict in case.expected.table().items()]
+
+
 def test_every_difference_to_what_is_expected_is_told() -> None:
     """Another verdict, a verdict nobody expected and one that is missing are all deviations; what did not apply is none."""
     case = case_of("power9")
-    held = [told(requirement, host, verdict) for (host, requirement), verdict in case.expected.table().items()]
-    report = RunReport("", "", complete=True, incomplete_because="", tool={}, catalogue_digest="", inventory_digest="",
-                       inventory_files=(), cases=tuple(held))  # fmt: skip
-    assert deviations(case, report) == ()
-    odd = (*held[1:], told("X", "l0", Verdict.WARN), told("Y", "l0", Verdict.NOT_APPLICABLE))
-    lines = deviations(case, RunReport("", "", complete=True, incomplete_because="", tool={}, catalogue_digest="",
-                                       inventory_digest="", inventory_files=(), cases=odd))  # fmt: skip
+    cases = held(case)
+    assert deviations(case, report_of(cases)) == ()
+    odd = (*cases[1:], told("X", "l0", Verdict.WARN), told("Y", "l0", Verdict.NOT_APPLICABLE))
+    lines = deviations(case, report_of(odd))
     assert len(lines) == 2
-    assert f"{held[0].requirement} on l0: expected pass, seen no verdict" in lines
+    assert f"{cases[0].requirement} on l0: expected pass, seen no verdict" in lines
     assert "X on l0: expected no verdict, seen warn (as it happens)" in lines
+
+
+def test_what_is_said_of_support_has_to_be_what_is_expected() -> None:
+    """The stance of a chain is what people certify by: a lab that comes out supported, or not judged, is no success."""
+    case = case_of("power8")
+    chains = [
+        ChainReport("l0 > l1", ("l0", "l1"), (StanceReport("rhel8", stance, ()),))
+        for stance in (Stance.NOT_WORKING, Stance.SUPPORTED)
+    ]
+    assert deviations(case, report_of(held(case), chains=(chains[0],))) == ()
+    (line,) = deviations(case, report_of(held(case), chains=(chains[1],)))
+    assert line == "rhel8 on the support of l0 > l1: expected not-working, seen supported"
+    (line,) = deviations(case, report_of(held(case), chains=(ChainReport("l0 > l1", ("l0", "l1")),)))
+    assert line.endswith("expected not-working, seen nothing")
+
+
+def test_run_that_is_incomplete_or_over_other_machines_is_no_success() -> None:
+    """Equal verdicts are not enough."""
+    case = case_of("power9")
+    report = report_of(held(case), complete=False, incomplete_because="interrupted")
+    assert deviations(case, report) == ("the run is not complete: interrupted",)
+    host = HostReport("l1", 1, "l0", "ssh", "", reachable=True, contradiction="it is another one")
+    assert deviations(case, report_of(held(case), hosts=(host,))) == ("l1: it is another one",)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from emulator_stand_in import emulated_by
 
-from pytest_nestvirt.lab import boot, watch
+from pytest_nestvirt.lab import boot, qmp, watch
+from pytest_nestvirt.lab import snapshot as snapshot_module
 from pytest_nestvirt.lab.boot import Up, bring_up
 from pytest_nestvirt.lab.cases import case_of
 from pytest_nestvirt.lab.directory import new_lab
 from pytest_nestvirt.lab.image import Image
+from pytest_nestvirt.lab.keys import Keys
+from pytest_nestvirt.lab.locking import alone
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import marking
+from pytest_nestvirt.lab.qmp import Monitor
+from pytest_nestvirt.lab.snapshot import snapshot_of
 from pytest_nestvirt.lab.supply import Supplies
 from pytest_nestvirt.lab.toolbox import Toolbox
 
@@ -56,9 +63,10 @@ def test_stages_are_told_with_the_seconds_expected(tmp_path: Path, emulate: Emul
     told: list[str] = []
     up = start(tmp_path, told)
     assert up.retried == ()
-    assert told[0].startswith("L0 has booted after 0 s (expected: SSH after 11 s)")
-    assert told[1] == "L0 has no KVM: modprobe ended with 1"
-    assert told[2].startswith("L0 answers to SSH")
+    assert told[0] == "started; L0 answers after 11 s as a rule"
+    assert told[1].startswith("L0 has booted after 0 s (expected: SSH after 11 s)")
+    assert told[2] == "L0 has no KVM: modprobe ended with 1"
+    assert told[3].startswith("L0 answers to SSH")
 
 
 def test_death_ends_the_wait_with_the_last_lines(tmp_path: Path, emulate: Emulate) -> None:
@@ -105,3 +113,69 @@ def test_attempts_are_not_endless(tmp_path: Path, emulate: Emulate) -> None:
     emulate('echo "KVM internal error." >>"$console"; exec sleep 60')
     with pytest.raises(LabError, match="KVM internal error"):
         start(tmp_path, [], attempts=2)
+
+
+def test_console_of_a_failed_restore_is_not_taken_for_that_of_the_boot_after_it(
+    tmp_path: Path, emulate: Emulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot that does not come up is removed with all that it has printed, and the machine is booted, once."""
+    monkeypatch.setattr(qmp, "_CONNECT_SECONDS", 0.2)
+    emulate(
+        'case "$*" in *-incoming*) echo "Kernel panic - not syncing: x" >>"$console"; exit 1 ;; esac\n'
+        'echo "nestvirt-lab L0 ssh up=1.0" >>"$console"; exec sleep 60'
+    )
+    case = replace(CASE, machines=CASE.machines[:1], snapshots=True)
+    supplies = Supplies(Image(tmp_path), Toolbox(tmp_path / "tools"))
+    snapshot = snapshot_of(case, supplies)
+    snapshot.directory.mkdir(parents=True)
+    snapshot.console.write_text("Kernel panic - not syncing: y\n")
+    (snapshot.directory / "keys.json").write_text(json.dumps(Keys.generate(case.levels).as_json()))
+    monkeypatch.setattr(boot, "_keep", lambda *_: None)
+    told: list[str] = []
+    lab = new_lab(case.name)
+    try:
+        with marking(lab.path):
+            up = bring_up(case, lab, supplies, told.append)
+        assert not up.restored
+        assert up.retried == ()
+        assert not lab.earlier_console.exists()
+        assert not snapshot.directory.exists()
+    finally:
+        lab.remove()
+    up.emulator.wait()
+
+
+class SlowMonitor:
+    """An emulator's monitor whose disk never gets done."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def run(self, command: str, **_: object) -> object:
+        """What the emulator answers."""
+        self.asked.append(command)
+        return {"status": "cancelled" if "migrate_cancel" in self.asked else "active"}
+
+
+def test_snapshot_that_is_given_up_is_called_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is still being written when it goes on would stand still once it has been."""
+    monkeypatch.setattr(snapshot_module, "_SAVING_SECONDS", 0.1)
+    monitor = SlowMonitor()
+    with pytest.raises(LabError, match="could not be written: active"):
+        snapshot_module._write(cast("Monitor", monitor), tmp_path / "state")
+    assert monitor.asked[-2:] == ["migrate_cancel", "query-migrate"]
+
+
+def test_half_written_snapshot_is_removed_unless_somebody_is_writing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever state directory the other command has: it holds a lock."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    snapshots = tmp_path / "pytest-nestvirt/lab/snapshots"
+    for name in (".saving-used", ".saving-left"):
+        (snapshots / name).mkdir(parents=True)
+    with alone(snapshots / ".saving-used"):
+        snapshot_module.sweep()
+        assert [path.name for path in snapshots.iterdir()] == [".saving-used"]
+    snapshot_module.sweep()
+    assert not list(snapshots.iterdir())

@@ -42,9 +42,14 @@ def list_cases() -> None:
         click.echo(f"{case.name:<{width}}  {case.title}")
         for note in case.notes:
             click.echo(f"{'':<{width}}    {note}")
-    for running_lab in labs():
-        state = "up" if running_lab.ready and running_lab.is_running() else "not up; `nestvirt lab down` removes it"
-        click.echo(f"running: {running_lab.path.name}: {state}")
+    for found in _told(lambda: list(labs())):
+        click.echo(f"running: {found.path.name}: {_state(found)}")
+
+
+def _state(found: LabDirectory) -> str:
+    if found.ready and found.is_running():
+        return "up"
+    return "coming up" if found.owner else "not up; `nestvirt lab down` removes it"
 
 
 @lab.command()
@@ -53,7 +58,7 @@ def doctor() -> None:
     lacks = lacking()
     for lack in lacks:
         click.echo(f"missing: {lack.what}{f' (package {lack.package})' if lack.package else ''}")
-    click.echo(f"images, emulators and downloads: {cache_directory()}")
+    click.echo(f"images, emulators and downloads: {_told(cache_directory)}")
     click.echo(f"mend it: {remedy(lacks)}" if lacks else "nothing is missing")
     if lacks:
         raise SystemExit(1)
@@ -79,7 +84,7 @@ def up(name: str, *, refresh: bool, cold: bool) -> None:
     click.echo(f"nestvirt lab down {case.name}")
 
 
-@lab.command(context_settings={"ignore_unknown_options": True})
+@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @CASE
 @click.argument("level", type=click.Choice(["L0", "L1", "L2"], case_sensitive=False))
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -88,7 +93,7 @@ def ssh(name: str, level: str, command: tuple[str, ...]) -> None:
     case = _told(lambda: case_of(name))
     if level.upper() not in case.levels:
         raise click.UsageError(f"{case.name} has {', '.join(case.levels)}, no {level.upper()}")
-    found = next((each for each in labs(case.name) if each.ready), None)
+    found = next((each for each in _told(lambda: list(labs(case.name))) if each.ready and each.is_running()), None)
     if found is None:
         raise click.ClickException(f"{case.name} is not up; nestvirt lab up {case.name}")
     client = shutil.which("ssh")
@@ -127,11 +132,11 @@ def down(name: str) -> None:
     """End the labs of a CASE, or all of them, and what killed commands have left behind."""
     if name:
         _told(lambda: case_of(name))
-    for found in list(labs(name)):
+    for found in _told(lambda: list(labs(name))):
         ended = _told(found.remove)
         click.echo(f"{found.path.name}: {ended} processes ended")
-    store.sweep_all()
-    snapshot.sweep()
+    _told(store.sweep_all)
+    _told(snapshot.sweep)
 
 
 def _startable(name: str) -> LabCase:
@@ -158,6 +163,8 @@ def _told(action: Callable[[], T]) -> T:
         return action()
     except LabError as error:
         _refuse(error)
+    except OSError as error:
+        raise click.ClickException(f"lab: {error.filename or 'the machine'}: {error.strerror or error}") from None
 
 
 def _refuse(error: LabError) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pytest_nestvirt.catalogue.model import Stance
 from pytest_nestvirt.lab.architectures import AMD64, AMD64_LIBVIRT, PC_OVER_KVM
 from pytest_nestvirt.lab.emulators import QEMU_X86
 from pytest_nestvirt.lab.model import Domain, Expected, LabCase, Machine
@@ -89,6 +90,7 @@ _PASSTHROUGH, _HOST_MODEL, _NO_CPU = (
     Domain(""),
 )
 
+_UNSUPPORTED = {"rhel8": Stance.UNSUPPORTED}
 # Judged as RHEL 8 and found to be Debian: that is no fault of the twins, and the same in all of them.
 _AS_RHEL_L0 = {
     PASS: (
@@ -113,7 +115,8 @@ AMD_LIBVIRT = LabCase(
                 CONFIRMED: _AS_RHEL_L1_LIMITS,
             },
             "l2": {CONFIRMED: ("RHEL8-L3",)},
-        }
+        },
+        _UNSUPPORTED,
     ),
     treat_as="rhel",
     attempts=2,
@@ -134,7 +137,8 @@ AMD_LIBVIRT_HOST_MODEL = replace(
                 FAIL: ("RHEL8-AMD-PREREQ", "RHEL8-AMD-L1-PASSTHROUGH", "RHEL8-AMD-CREATE-L2"),
                 CONFIRMED: _AS_RHEL_L1_LIMITS,
             },
-        }
+        },
+        _UNSUPPORTED,
     ),
     notes=("no L2: without svm the L1 has no KVM",),
 )
@@ -155,7 +159,8 @@ AMD_LIBVIRT_NO_CPU = replace(
                 ),
                 CONFIRMED: _AS_RHEL_L1_LIMITS,
             },
-        }
+        },
+        _UNSUPPORTED,
     ),
 )
 

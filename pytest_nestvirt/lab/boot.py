@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -25,13 +24,11 @@ from pytest_nestvirt.lab.ports import free_port
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import end_marked
 from pytest_nestvirt.lab.snapshot import Snapshot, monitor_of, save, snapshot_of, wait_for_restore
+from pytest_nestvirt.lab.store import Tell
 from pytest_nestvirt.lab.supply import Supplies
 from pytest_nestvirt.lab.watch import Watched, watch
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.pool import Transports
-
-Tell = Callable[[str], None]
-"""Takes a line for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,9 @@ def _booted(
     while True:
         keys = Keys.generate(case.levels)
         emulator = _start(case, lab, supplies, keys)
+        tell(
+            f"started; {case.levels[-1]} answers after {sum(machine.seconds for machine in case.machines):.0f} s as a rule"
+        )
         try:
             watch(Watched(case, lab, emulator), tell)
             _answer(case, lab, tell)
@@ -107,7 +107,7 @@ def _booted(
 def _keep(lab: LabDirectory, keys: Keys, snapshot: Snapshot, tell: Tell) -> None:
     try:
         tell(f"kept for the next time, in {save(lab, keys, snapshot):.1f} s")
-    except LabError as error:
+    except (LabError, OSError) as error:
         tell(f"no snapshot was taken: {error}")
 
 
@@ -118,10 +118,10 @@ def _restored(
     if not snapshot.directory.is_dir() or monitor_of(lab) is None:
         return None
     try:
-        shutil.copy(snapshot.console, lab.path / "console-before-snapshot.log")
+        shutil.copy(snapshot.console, lab.earlier_console)
         keys = snapshot.keys
     except (LabError, OSError) as error:
-        _useless(snapshot, error, tell)
+        _useless(snapshot, lab, error, tell)
         return None
     emulator = _start(case, lab, supplies, keys, "-incoming", snapshot.source)
     try:
@@ -131,13 +131,15 @@ def _restored(
     except LabError as error:
         end_marked(lab.path)
         emulator.wait()
-        _useless(snapshot, error, tell)
+        _useless(snapshot, lab, error, tell)
         return None
     return emulator
 
 
-def _useless(snapshot: Snapshot, why: Exception, tell: Tell) -> None:
+def _useless(snapshot: Snapshot, lab: LabDirectory, why: Exception, tell: Tell) -> None:
     snapshot.forget()
+    for console in (lab.console, lab.earlier_console):
+        console.unlink(missing_ok=True)
     tell(f"the snapshot is of no use and has been removed: {why}")
 
 
@@ -145,6 +147,7 @@ def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *mo
     """Start the emulator, with everything that leads to its machines written down first."""
     outermost = Outermost(case, supplies, lab.path, free_port(), monitor_of(lab))
     write_access(lab, case, keys, outermost.port)
+    outermost.initrd.touch(mode=0o600)
     outermost.initrd.write_bytes(initrd(case, supplies.image, keys))
     command = [*_command(outermost), *more]
     with (lab.path / "emulator.log").open("wb") as log:

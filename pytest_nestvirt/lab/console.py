@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_MARK = re.compile(r"nestvirt-lab (L[0-9]) (booted|kvm|ssh|guest-start|guest-end|no-disk)(?: ([0-9]+))? up=([0-9.]+)")
+_MARK = re.compile(
+    r"nestvirt-lab (L[0-9]) (booted|kvm|ssh|guest-start|guest-end|no-disk|no-ssh)(?: ([0-9]+))? up=([0-9.]+)"
+)
 _DEATHS = (
     "Kernel panic - not syncing",
     "KVM internal error",
     "nestvirt-lab L0 guest-end",
     "nestvirt-lab L1 guest-end",
     " no-disk up=",
+    " no-ssh up=",
 )
 _SHOWN = 20
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")

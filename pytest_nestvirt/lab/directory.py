@@ -29,6 +29,11 @@ class LabDirectory:
         return self.path / "console.log"
 
     @property
+    def earlier_console(self) -> Path:
+        """What they had printed when they were saved, where they were restored."""
+        return self.path / "console-before-snapshot.log"
+
+    @property
     def inventory(self) -> Path:
         """For `pytest --hosts=`."""
         return self.path / "inventory.yml"

@@ -66,8 +66,7 @@ serve() {
   chmod 700 /root /root/.ssh
   chmod 600 /root/.ssh/authorized_keys
   chmod 755 /
-  dropbear -E -s -p 22 -r /run/lab/hostkey 2>/dev/null
-  say ssh
+  if dropbear -E -s -p 22 -r /run/lab/hostkey 2>/dev/null; then say ssh; else say no-ssh; fi
 }
 
 # The guest's console is part of this machine's, so that one file on the outermost host tells of all levels.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_nestvirt.catalogue.model import Stance
 from pytest_nestvirt.verdict import Verdict
 
 
@@ -92,6 +93,8 @@ class Expected:
     """
 
     verdicts: Mapping[str, Mapping[Verdict, tuple[str, ...]]]
+    stances: Mapping[str, Stance] = field(default_factory=dict)
+    """What each document that judges the lab's chain and speaks of support says of it, by the document's id."""
 
     def table(self) -> dict[tuple[str, str], Verdict]:
         """(machine, requirement) -> verdict."""

@@ -25,11 +25,11 @@ class Monitor:
         self._socket.settimeout(_SECONDS)
         try:
             self._connect(path)
+            self._lines = self._socket.makefile("rb")
+            self._lines.readline()
         except OSError as error:
             self._socket.close()
             raise LabError(f"lab: the emulator's monitor does not answer: {error.strerror or error}") from None
-        self._lines = self._socket.makefile("rb")
-        self._lines.readline()
         self.run("qmp_capabilities")
 
     def _connect(self, path: Path) -> None:

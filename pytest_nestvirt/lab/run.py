@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import pytest
+
 from pytest_nestvirt.catalogue.load import embedded_suites
-from pytest_nestvirt.lab.boot import Tell, bring_up
+from pytest_nestvirt.lab.boot import bring_up
 from pytest_nestvirt.lab.directory import LabDirectory, new_lab
 from pytest_nestvirt.lab.judged import deviations
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import marking
+from pytest_nestvirt.lab.store import Tell
 from pytest_nestvirt.lab.supply import supplies_of
 from pytest_nestvirt.report.canonical import FILE_NAME, ReportError, load_json
 
+_STATUSES = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 _KEPT = "lab-"
 """How the names of files begin that a lab leaves beside the report of a run over it."""
 
@@ -32,8 +36,6 @@ _KEPT = "lab-"
 class LabRun:
     """What came of a run over a lab."""
 
-    status: int
-    """pytest's exit status."""
     deviations: tuple[str, ...]
     """Verdicts that are not those of the case; none where it holds."""
     retried: tuple[str, ...]
@@ -67,12 +69,14 @@ def running(
                 yield lab
             kept = keep
         finally:
-            if report is not None:
-                _keep(lab, report)
-            if not kept:
-                lab.remove()
-                if up is not None:
-                    up.emulator.wait()
+            try:
+                if report is not None:
+                    _keep(lab, report)
+            finally:
+                if not kept:
+                    lab.remove()
+                    if up is not None:
+                        up.emulator.wait()
 
 
 @contextmanager
@@ -82,7 +86,8 @@ def _ended_in_order() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    # What is ignored stays ignored: that is what nohup(1) is for.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
     before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
@@ -95,17 +100,29 @@ def run_case(
     case: LabCase, report: Path, arguments: Sequence[str], tell: Tell, *, refresh: bool = False, cold: bool = False
 ) -> LabRun:
     """Bring a case up, let pytest judge it, take it down. Raises `LabError`."""
-    _forget_earlier(report)
+    _refuse_tests(arguments)
+    _prepare(report)
     with running(case, tell, refresh=refresh, cold=cold, report=report) as lab:
         began = time.monotonic()
         status = _pytest(lab, report, arguments)
         tell(f"pytest took {time.monotonic() - began:.0f} s")
         retried = tuple(json.loads(lab.up.read_text("utf-8"))["retried"])
-        return LabRun(status, _deviations(case, report), retried, report)
+        return LabRun(_deviations(case, report, status), retried, report)
 
 
-def _forget_earlier(report: Path) -> None:
-    """What an earlier run has left must not be taken for this one's."""
+def _refuse_tests(arguments: Sequence[str]) -> None:
+    """What a case expects speaks of the embedded suites alone: others would fail unnoticed."""
+    for argument in arguments:
+        if argument == "--pyargs" or Path(argument.partition("::")[0]).exists():
+            raise LabError(
+                f"lab: {argument} names tests, and a run judges by the embedded ones; for yours, `nestvirt lab up CASE` "
+                "says with which inventory to run pytest"
+            )
+
+
+def _prepare(report: Path) -> None:
+    """Make the directory, without what an earlier run has left there: that must not be taken for this one's."""
+    report.mkdir(parents=True, exist_ok=True)
     for left in (report / FILE_NAME, *report.glob(f"{_KEPT}*")):
         left.unlink(missing_ok=True)
 
@@ -120,14 +137,16 @@ def _pytest(lab: LabDirectory, report: Path, arguments: Sequence[str]) -> int:
 
 def _keep(lab: LabDirectory, report: Path) -> None:
     """Copy what the machines printed, and how they were reached, beside the results."""
-    report.mkdir(parents=True, exist_ok=True)
     for file in (*lab.path.glob("console*.log"), lab.inventory, lab.up):
         if file.exists():
             shutil.copy(file, report / f"{_KEPT}{file.name}")
 
 
-def _deviations(case: LabCase, report: Path) -> tuple[str, ...]:
+def _deviations(case: LabCase, report: Path, status: int) -> tuple[str, ...]:
     try:
-        return deviations(case, load_json(report / FILE_NAME))
+        told = load_json(report / FILE_NAME)
     except ReportError as error:
-        raise LabError(f"lab {case.name}: pytest left no report: {error}") from None
+        raise LabError(f"lab {case.name}: pytest ended with {status} and left no report: {error}") from None
+    if status not in _STATUSES:
+        raise LabError(f"lab {case.name}: pytest ended with {status}, so that its report can't be trusted; see above")
+    return deviations(case, told)

@@ -14,12 +14,14 @@ import shlex
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_nestvirt.lab.directory import LabDirectory, labs
+from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.initrd import own_archive
 from pytest_nestvirt.lab.keys import KeyPair, Keys
+from pytest_nestvirt.lab.locking import alone
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.places import cache_directory
@@ -29,6 +31,7 @@ from pytest_nestvirt.lab.qmp import LONGEST_PATH, Monitor
 from pytest_nestvirt.lab.supply import Supplies
 
 STATE, _KEYS = "state", "keys.json"
+_SAVING = ".saving-"
 _IDLE_SECONDS = 20.0
 _BETWEEN = 0.05
 _SAVING_SECONDS = 60.0
@@ -83,16 +86,20 @@ def monitor_of(lab: LabDirectory) -> Path | None:
 
 
 def save(lab: LabDirectory, keys: Keys, snapshot: Snapshot) -> float:
-    """Keep a lab that is up, which then goes on; the seconds that it stood still. Raises `LabError`."""
+    """Keep a lab that is up, which then goes on; the seconds that it stood still. Raises `LabError` or OSError."""
     path = monitor_of(lab)
     if path is None:
         raise LabError(f"lab: {lab.path} has too long a name for a monitor, so that no snapshot can be taken")
     snapshot.directory.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".saving-{lab.path.name}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=snapshot.directory.parent) as made_in, Monitor(path) as monitor:
+    with (
+        tempfile.TemporaryDirectory(prefix=_SAVING, dir=snapshot.directory.parent) as made_in,
+        alone(Path(made_in)),
+        Monitor(path) as monitor,
+    ):
         result = Path(made_in) / "snapshot"
         result.mkdir(mode=0o700)
         shutil.copy(lab.console, result)
+        (result / _KEYS).touch(mode=0o600)
         (result / _KEYS).write_text(json.dumps(keys.as_json()), "utf-8")
         began = time.monotonic()
         try:
@@ -138,10 +145,22 @@ def _waits(monitor: Monitor) -> bool:
 def _write(monitor: Monitor, state: Path) -> None:
     monitor.run("migrate-set-parameters", **{"max-bandwidth": 10**11})
     monitor.run("migrate", uri=f"exec:cat > {shlex.quote(str(state))}")
+    if (ended := _migrated(monitor)) == "completed":
+        return
+    # A machine that is still being written when it is told to go on stands still for good once it has been.
+    monitor.run("migrate_cancel")
+    _migrated(monitor)
+    raise LabError(f"lab: the snapshot could not be written: {ended}")
+
+
+def _migrated(monitor: Monitor) -> str:
+    """How the writing has ended: `completed`, `cancelled`, `failed: why`; `active` where it has not in good time."""
     until = time.monotonic() + _SAVING_SECONDS
-    while (told := monitor.run("query-migrate")).get("status") != "completed":
-        if told.get("status") in {"failed", "cancelled"} or time.monotonic() > until:
-            raise LabError(f"lab: the snapshot could not be written: {told.get('error-desc', told.get('status'))}")
+    while True:
+        told = monitor.run("query-migrate")
+        status = str(told.get("status"))
+        if status in {"completed", "failed", "cancelled"} or time.monotonic() > until:
+            return f"failed: {told['error-desc']}" if "error-desc" in told else status
         time.sleep(0.05)
 
 
@@ -161,8 +180,7 @@ def wait_for_restore(lab: LabDirectory) -> None:
 
 
 def sweep() -> None:
-    """Remove what killed commands have left half-written: what belongs to no lab that there is."""
-    alive = {lab.path.name for lab in labs()}
-    for left in (cache_directory() / "snapshots").glob(".saving-*"):
-        if left.name.removeprefix(".saving-").rpartition("-")[0] not in alive:
+    """Remove what killed commands have left half-written: what nobody is working on."""
+    for left in (cache_directory() / "snapshots").glob(f"{_SAVING}*"):
+        with suppress(BlockingIOError, FileNotFoundError), alone(left, wait=False):
             shutil.rmtree(left, ignore_errors=True)

@@ -5,17 +5,16 @@ What was decided stands in a plan, so that a second lab needs neither the networ
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_nestvirt.lab.apt import Apt, Package, content_key
+from pytest_nestvirt.lab.locking import alone
 from pytest_nestvirt.lab.places import cache_directory
 
 Tell = Callable[[str], None]
@@ -55,25 +54,11 @@ def obtain(order: Order, tell: Tell, *, refresh: bool = False) -> Path:
     """
     directory = cache_directory() / "apt" / f"{order.suite}-{order.architecture}"
     directory.mkdir(parents=True, exist_ok=True)
-    with _alone(directory):
+    with alone(directory):
         sweep(directory)
         wanted = repr((order.kind, order.name, order.programs, order.kernel)).encode() + order.recipe
         plan = directory / f"plan-{order.name}-{content_key((), wanted)}.json"
         return (None if refresh else _kept(order, plan)) or _made(order, directory, plan, tell)
-
-
-@contextmanager
-def _alone(directory: Path, *, wait: bool = True) -> Iterator[None]:
-    """Two labs at once make a thing once; the lock is the kernel's and goes with the process.
-
-    Raises BlockingIOError where somebody has it and `wait` is False.
-    """
-    held = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(held)
 
 
 def _shelf(order: Order) -> Path:
@@ -148,6 +133,6 @@ def sweep(directory: Path) -> None:
 def sweep_all() -> None:
     """Remove what is half-made and half-fetched, where nobody is working on it."""
     for directory in (cache_directory() / "apt").glob("*"):
-        with suppress(BlockingIOError), _alone(directory, wait=False):
+        with suppress(BlockingIOError), alone(directory, wait=False):
             sweep(directory)
             shutil.rmtree(directory / "archives", ignore_errors=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_nestvirt.lab.console import Mark, death, last_lines, marks, read
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.problem import LabError
+from pytest_nestvirt.lab.store import Tell
 
 _PATIENCE = 90.0
 _STRETCH = 6.0
@@ -45,7 +45,7 @@ class Watched:
             raise LabError(f"lab {self.case.name}: nothing new on the console for {silent:.0f} s", said)
 
 
-def watch(watched: Watched, tell: Callable[[str], None]) -> None:
+def watch(watched: Watched, tell: Tell) -> None:
     """Wait until the innermost machine has its SSH server running. Raises `LabError`.
 
     There is no deadline for the whole: load makes a boot several times as long. What is printed keeps the wait alive.
@@ -66,7 +66,7 @@ def watch(watched: Watched, tell: Callable[[str], None]) -> None:
         time.sleep(_LOOK_EVERY)
 
 
-def _progress(case: LabCase, mark: Mark, seconds: float, tell: Callable[[str], None]) -> None:
+def _progress(case: LabCase, mark: Mark, seconds: float, tell: Tell) -> None:
     if mark.stage in {"booted", "ssh"}:
         expected = sum(machine.seconds for machine in case.machines[: int(mark.level[1:]) + 1])
         told = "answers to SSH" if mark.stage == "ssh" else "has booted"
