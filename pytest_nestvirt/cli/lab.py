@@ -39,7 +39,7 @@ def list_cases() -> None:
     """Show the cases, and which of them run."""
     width = max(len(case.name) for case in CASES)
     for case in CASES:
-        click.echo(f"{case.name:<{width}}  {case.title}")
+        click.echo(f"{case.name:<{width}}  {case.title}; up in some {case.seconds:.0f} s")
         for note in case.notes:
             click.echo(f"{'':<{width}}    {note}")
     for found in _told(lambda: list(labs())):

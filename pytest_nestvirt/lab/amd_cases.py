@@ -51,7 +51,7 @@ AMD = LabCase(
 AMD_VIRTUAL = replace(
     AMD,
     name="amd-virtual",
-    title="the same L0, recognizable as a virtual machine, and an L1",
+    title="AMD EPYC, recognizable as the virtual machine that it is: L0 and L1",
     machines=(replace(_AMD_L0, options=(*_EMULATED_EPYC, "-cpu", "EPYC,+vgif")), _AMD_L1),
     expected=Expected(
         {"l0": {PASS: _AMD_L0_PASSES, FAIL: ("KWIKI-TERM-L0",)}, "l1": {PASS: _AMD_L1_PASSES}},
@@ -102,7 +102,7 @@ _AS_RHEL_L1_LIMITS = ("RHEL8-L1-FEATURE-SUBSET", "RHEL8-L1-NO-IOMMU")
 
 AMD_LIBVIRT = LabCase(
     name="amd-libvirt",
-    title="AMD EPYC with systemd and libvirtd, a domain with the host's processor, and a guest of that: L0, L1 and L2",
+    title="AMD EPYC with systemd and libvirtd, a domain with host-passthrough, and its guest: L0, L1 and L2",
     architecture=AMD64_LIBVIRT,
     emulator=QEMU_X86,
     machines=(_LIBVIRT_L0, replace(_DOMAIN, domain=_PASSTHROUGH), _AMD_L2),
@@ -127,7 +127,7 @@ AMD_LIBVIRT = LabCase(
 AMD_LIBVIRT_HOST_MODEL = replace(
     AMD_LIBVIRT,
     name="amd-libvirt-host-model",
-    title="the same L0, and a domain that gets the model of the host's processor: without svm",
+    title="AMD EPYC with libvirtd, and a domain with host-model, which gives no svm: L0 and L1",
     machines=(_LIBVIRT_L0, replace(_DOMAIN, domain=_HOST_MODEL)),
     expected=Expected(
         {
@@ -147,7 +147,7 @@ AMD_LIBVIRT_HOST_MODEL = replace(
 AMD_LIBVIRT_NO_CPU = replace(
     AMD_LIBVIRT_HOST_MODEL,
     name="amd-libvirt-no-cpu",
-    title="the same L0, and a domain without a word about the processor: it gets qemu64, without svm",
+    title="AMD EPYC with libvirtd, and a domain without <cpu>, which gets qemu64, without svm: L0 and L1",
     machines=(_LIBVIRT_L0, replace(_DOMAIN, domain=_NO_CPU)),
     expected=Expected(
         {

@@ -81,9 +81,7 @@ def _booted(
     while True:
         keys = Keys.generate(case.levels)
         emulator = _start(case, lab, supplies, keys)
-        tell(
-            f"started; {case.levels[-1]} answers after {sum(machine.seconds for machine in case.machines):.0f} s as a rule"
-        )
+        tell(f"started; {case.levels[-1]} answers after {case.seconds:.0f} s as a rule")
         try:
             watch(Watched(case, lab, emulator), tell)
             _answer(case, lab, tell)

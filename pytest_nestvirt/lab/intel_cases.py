@@ -60,7 +60,7 @@ INTEL = LabCase(
 INTEL_L0 = replace(
     INTEL,
     name="intel-l0",
-    title="the same L0 alone",
+    title="Intel Haswell with VMX and EPT, judged as RHEL: L0",
     machines=(_HASWELL,),
     expected=Expected({"l0": _INTEL_L0_EXPECTED}, _UNSUPPORTED),
     slow=False,

@@ -131,6 +131,11 @@ class LabCase:
     """How deep it goes, and why not deeper."""
 
     @property
+    def seconds(self) -> float:
+        """From its start until its innermost machine answers, as measured without other load."""
+        return sum(machine.seconds for machine in self.machines)
+
+    @property
     def levels(self) -> tuple[str, ...]:
         """Names of the machines: L0, L1, ..."""
         return tuple(f"L{level}" for level in range(len(self.machines)))
