@@ -44,7 +44,7 @@ def test_list_names_every_case() -> None:
 def test_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each thing with its package, one command for all, and a status for scripts."""
     (tmp_path / "bin").mkdir()
-    for program in ("apt-get", "dpkg-deb", "tar"):
+    for program in ("apt-get", "apt-cache", "apt-config", "dpkg-deb", "tar"):
         (tmp_path / "bin" / program).write_text("#!/bin/sh\n")
         (tmp_path / "bin" / program).chmod(0o755)
     monkeypatch.setattr(doctor, "_PATH", str(tmp_path / "bin"))
@@ -53,7 +53,7 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.Monke
     assert done.exit_code == 1
     assert "missing: mke2fs (package e2fsprogs)" in done.output
     assert "sudo apt-get install --no-install-recommends e2fsprogs\n" in done.output
-    assert "can't start here" in lab("up", "power9").output
+    assert "mke2fs, debugfs is missing: sudo apt-get install" in lab("up", "power9").output
 
 
 def test_system_without_apt_is_told_what_is_not_possible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Debian's packages without touching the user's system: an apt of our own per architecture and suite.
 
-It has its own lists, status and archives below the cache directory and trusts Debian's keyring only, so it needs no root
-and neither sees nor changes what is installed (apt.conf(5), sources.list(5)).
+It has its own settings, lists, status and archives below the cache directory and trusts Debian's keyring only, so it needs
+no root and neither sees nor changes what is installed (sources.list(5)).
 """
 
 from __future__ import annotations
@@ -11,19 +11,50 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_nestvirt.lab.apt_settings import of_system, settings
+from pytest_nestvirt.lab.doctor import KEYRING, program
 from pytest_nestvirt.lab.problem import LabError
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_MIRROR = "http://deb.debian.org/debian"
-_SECURITY = "http://deb.debian.org/debian-security"
-_SECONDS = 900
+_STILL_SECONDS = 300.0
+"""How long nothing may be fetched or written. apt itself gives a connection up that is silent for 30 s."""
+_LOOK_SECONDS = 5.0
 _CHANGING = re.compile(r"Mirror sync in progress|Hash Sum mismatch|unexpected size")
 _CONSEQUENCE = "Some index files failed to download"
+_REMEDIES = (
+    (
+        re.compile(r"Could not get lock|Unable to lock"),
+        "if a lab was killed, `nestvirt lab down` ends what is left of it",
+    ),
+    (
+        re.compile(r"not signed|signature|NO_PUBKEY|GPG error"),
+        f"is {KEYRING} up to date, and is that Debian's archive?",
+    ),
+    (re.compile(r"Release file .* (?:is expired|is not valid yet)"), "is the clock of this machine right?"),
+    (_CHANGING, "the mirror changes just now, so try again later"),
+    (
+        re.compile(r"Failed to fetch|does not have a Release file"),
+        "is there a network, and is the proxy right (http_proxy, or Acquire::http::Proxy in /etc/apt/apt.conf.d)?",
+    ),
+)
+"""What apt complains of -> what may help. The first that fits counts."""
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    """Where packages come from: URIs, as sources.list(5) takes them."""
+
+    suite: str
+    security: str
+
+
+DEBIAN = Mirrors("http://deb.debian.org/debian", "http://deb.debian.org/debian-security")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +75,9 @@ class Package:
 class Apt:
     """The packages of one suite for one of Debian's architectures, kept below `directory`."""
 
-    def __init__(self, directory: Path, suite: str, architecture: str) -> None:
+    def __init__(self, directory: Path, suite: str, architecture: str, mirrors: Mirrors = DEBIAN) -> None:
         self._directory = directory
+        self._mirrors = mirrors
         self._suite = suite
         self._architecture = architecture
         self.note = ""
@@ -66,7 +98,7 @@ class Apt:
             raise LabError(f"lab: apt-get update for {self._suite}/{self._architecture}: {_reason(complete.stderr)}")
         self._write_sources(security=False)
         self._run("apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update")
-        self.note = f"{self._suite}-security for {self._architecture} can't be read now: {_reason(complete.stderr)}"
+        self.note = f"{self._suite}-security for {self._architecture} can't be read now: {_complaint(complete.stderr)}"
 
     def kernel(self, metapackage: str) -> str:
         """Name of the kernel package that a metapackage stands for at present. Raises `LabError`."""
@@ -101,42 +133,21 @@ class Apt:
         shutil.rmtree(self._directory / "archives", ignore_errors=True)
 
     def _prepare(self) -> None:
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            raise LabError("lab: apt-get and dpkg-deb are needed to fetch Debian's packages; this system has no apt")
-        if not KEYRING.is_file():
-            raise LabError(
-                f"lab: {KEYRING} is missing, nothing can be verified; apt-get install debian-archive-keyring"
-            )
         for name in ("lists/partial", "archives/partial", "none/partial"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         (self._directory / "status").write_bytes(b"")
-        (self._directory / "apt.conf").write_text(self._settings(), "utf-8")
+        # A proxy may be told with a password.
+        self._settings.unlink(missing_ok=True)
+        self._settings.touch(mode=0o600)
+        self._settings.write_text(settings(self._directory, self._architecture, of_system()), "utf-8")
 
-    def _settings(self) -> str:
-        here = self._directory
-        return "".join(
-            f'{key} "{value}";\n'
-            for key, value in (
-                ("APT::Architecture", self._architecture),
-                ("APT::Architectures", self._architecture),
-                ("APT::Install-Recommends", "false"),
-                ("APT::Sandbox::User", ""),
-                ("Acquire::Languages", "none"),
-                ("Acquire::Retries", "2"),
-                ("Dir::State", here),
-                ("Dir::State::lists", here / "lists"),
-                ("Dir::State::status", here / "status"),
-                ("Dir::Cache", here),
-                ("Dir::Cache::archives", here / "archives"),
-                ("Dir::Etc::sourcelist", here / "lab.sources"),
-                ("Dir::Etc::sourceparts", "/dev/null"),
-                ("Dir::Etc::preferencesparts", "/dev/null"),
-                ("Dir::Etc::preferences", "/dev/null"),
-            )
-        )
+    @property
+    def _settings(self) -> Path:
+        return self._directory / "apt.conf"
 
     def _write_sources(self, *, security: bool) -> None:
-        places = [(_MIRROR, self._suite), *([(_SECURITY, f"{self._suite}-security")] if security else [])]
+        updates = [(self._mirrors.security, f"{self._suite}-security")] if security else []
+        places = [(self._mirrors.suite, self._suite), *updates]
         stanzas = (
             f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYRING}\n"
             for mirror, suite in places
@@ -144,27 +155,57 @@ class Apt:
         (self._directory / "lab.sources").write_text("\n".join(stanzas), "utf-8")
 
     def _run(self, *command: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        settings = {**os.environ, "APT_CONFIG": str(self._directory / "apt.conf"), "LC_ALL": "C"}
-        try:
-            completed = subprocess.run(  # noqa: S603 - words of our own, no shell
-                command,
-                cwd=cwd or self._directory,
-                env=settings,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(
-                f"lab: {' '.join(command[:4])} ... took more than {_SECONDS} s; is the mirror slow?"
-            ) from None
-        if check and completed.returncode != 0:
-            what = f"{command[0]} for {self._suite}/{self._architecture}"
-            raise LabError(f"lab: {what} ended with {completed.returncode}: {_reason(completed.stderr)}")
-        return completed
+        with self._started([program(command[0]), *command[1:]], cwd or self._directory) as process:
+            try:
+                stdout, stderr = self._awaited(process)
+            finally:
+                process.kill()
+        what = f"{command[0]} for {self._suite}/{self._architecture}"
+        if check and process.returncode != 0:
+            raise LabError(f"lab: {what} ended with {process.returncode}: {_reason(stderr)}")
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+    def _started(self, words: list[str], cwd: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - words of our own, no shell
+            words,
+            cwd=cwd,
+            env={**os.environ, "APT_CONFIG": str(self._settings), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+
+    def _awaited(self, process: subprocess.Popen[str]) -> tuple[str, str]:
+        """What it printed, however long that took, if only something came in all the time. Raises `LabError`."""
+        fetched, since = self._fetched(), time.monotonic()
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=_LOOK_SECONDS)
+            if (now := self._fetched()) != fetched:
+                fetched, since = now, time.monotonic()
+            elif time.monotonic() - since > _STILL_SECONDS:
+                raise LabError(
+                    f"lab: apt for {self._suite}/{self._architecture} has fetched nothing for {_STILL_SECONDS:.0f} s; "
+                    f"{_REMEDIES[-1][1]} What there is by now is kept: try again"
+                )
+
+    def _fetched(self) -> int:
+        """Bytes of lists and packages, finished or not."""
+        return sum(
+            _size(Path(where) / name)
+            for part in ("lists", "archives")
+            for where, _, names in os.walk(self._directory / part)
+            for name in names
+        )
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _packages(printed: str) -> tuple[Package, ...]:
@@ -187,7 +228,13 @@ def _is_changing(stderr: str) -> bool:
 
 
 def _reason(stderr: str) -> str:
-    """The first complaint of apt, for people: `E: Unable to locate package x`."""
+    """The first complaint of apt, for people, and what may help: `E: Unable to locate package x`."""
+    complaint = _complaint(stderr)
+    remedy = next((remedy for sign, remedy in _REMEDIES if sign.search(complaint)), "")
+    return f"{complaint}; {remedy}" if remedy else complaint
+
+
+def _complaint(stderr: str) -> str:
     lines = stderr.splitlines()
     complaints = [line for sign in ("E:", "Err:", "W:") for line in lines if line.startswith(sign)]
     return " ".join((complaints or [stderr.strip() or "no reason given"])[0].split())[:200]

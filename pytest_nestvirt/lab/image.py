@@ -8,10 +8,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pytest_nestvirt.lab.cpio import Archive
+from pytest_nestvirt.lab.disk import write_disk
+from pytest_nestvirt.lab.doctor import program
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.vmlinux import unpacked
 
@@ -29,7 +32,6 @@ _LEFT_OUT = (
 )
 """What no program of a lab reads, as tar's patterns."""
 _SHELL = "usr/bin/sh"
-_SLACK = 24 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Recipe:
     """Text of the first process."""
     unpack_kernel: bool = False
     """Whether the kernel is kept as the ELF file that it is packed from."""
-    version: int = 1
+    version: int = 2
 
     def digest(self) -> bytes:
         """All of it as bytes, equal for equal recipes."""
@@ -62,10 +64,28 @@ class Recipe:
 
 
 def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, result: Path) -> None:
-    """Make an image of package files in `result`, with trees on the way in `work`. Raises `LabError`."""
+    """Make an image of package files in `result`, with trees on the way in `work`. Raises `LabError`.
+
+    Whoever makes it, its files belong to root and have the modes that the packages give them. `work` has to be a directory
+    that nobody else can enter: programs in it may be set to run as their owner.
+    """
+    with _umask(0o022):
+        _build(packages, kernel, recipe, work, result)
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, result: Path) -> None:
     kernel_tree, root, small = (work / name for name in ("kernel-tree", "root", "small"))
     for tree, contents in ((kernel_tree, [kernel]), (root, packages), (small, _of(packages, recipe.userland))):
-        unpack(contents, tree)
+        unpack(contents, tree, modes="--same-permissions")
     _modules(kernel_tree, root, recipe.modules)
     for tree in (root, small):
         _as_installed(tree)
@@ -78,7 +98,7 @@ def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, re
     handed_down.mkdir(parents=True)
     for name in (KERNEL, BASE, USERLAND):
         shutil.copy(result / name, handed_down / name)
-    _disk(root, result / DISK)
+    write_disk(root, result / DISK)
 
 
 def _as_installed(tree: Path) -> None:
@@ -95,26 +115,32 @@ def _of(packages: Sequence[Path], names: Iterable[str]) -> list[Path]:
     return [path for path in packages if path.name.partition("_")[0] in wanted]
 
 
-def unpack(packages: Iterable[Path], root: Path) -> None:
+def unpack(packages: Iterable[Path], root: Path, *, modes: str = "--no-same-permissions") -> None:
     """Unpack package files into a tree, as if merged-usr had always been there. Raises `LabError`.
 
-    `dpkg-deb -x` replaces the links of merged-usr by directories, tar can be told to keep them.
+    `dpkg-deb -x` replaces the links of merged-usr by directories, tar can be told to keep them. `modes` is tar's word:
+    whether files get theirs from the package, or what the user's umask leaves of them, without set-user-id.
     """
     for name in _MERGED:
         (root / "usr" / name).mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(f"usr/{name}")
     left_out = [f"--exclude=./{name}" for name in _LEFT_OUT]
+    tar = [program("tar"), "-x", "-C", str(root), "--keep-directory-symlink", "--no-same-owner", modes, *left_out]
     for package in packages:
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as deb:  # noqa: S603, S607
-            unpacked = subprocess.run(  # noqa: S603
-                ["tar", "-x", "-C", str(root), "--keep-directory-symlink", "--no-same-owner", *left_out],  # noqa: S607
-                stdin=deb.stdout,
-                capture_output=True,
-                check=False,
-            )
-        if deb.returncode != 0 or unpacked.returncode != 0:
-            said = unpacked.stderr.decode("utf-8", "replace").strip()[:200]
-            raise LabError(f"lab: {package.name} can't be unpacked: {said or 'dpkg-deb failed'}")
+        _unpack(package, tar)
+
+
+def _unpack(package: Path, tar: Sequence[str]) -> None:
+    words = [program("dpkg-deb"), "--fsys-tarfile", str(package)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as deb:  # noqa: S603 - no shell
+        unpacked = subprocess.run(tar, stdin=deb.stdout, capture_output=True, check=False)  # noqa: S603 - no shell
+        if deb.stdout:
+            # Where tar has given up, dpkg-deb has to notice.
+            deb.stdout.close()
+        _, complaint = deb.communicate()
+    if deb.returncode != 0 or unpacked.returncode != 0:
+        said = b" ".join((complaint + b" " + unpacked.stderr).split()).decode("utf-8", "replace")
+        raise LabError(f"lab: {package.name} can't be unpacked: {said[:200] or 'dpkg-deb failed'}")
 
 
 def _modules(kernel_tree: Path, root: Path, names: Sequence[str]) -> None:
@@ -206,23 +232,3 @@ def _userland(small: Path) -> bytes:
     archive = Archive()
     archive.tree(small)
     return archive.finished()
-
-
-def _disk(root: Path, disk: Path) -> None:
-    """A file system that is only ever read; made without root and without a loop device."""
-    size = sum(path.lstat().st_size + 1024 for path in root.rglob("*"))
-    blocks = (size + size // 8 + _SLACK) // 4096
-    _checked(
-        "mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^resize_inode,^metadata_csum", "-b", "4096",
-        "-E", "root_owner=0:0,lazy_itable_init=1", "-m", "0", "-d", str(root), str(disk), str(blocks),
-    )  # fmt: skip
-
-
-def _checked(program: str, *arguments: str) -> None:
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-    found = shutil.which(program, path=path)
-    if found is None:
-        raise LabError(f"lab: {program} is missing; `nestvirt lab doctor` names the package")
-    completed = subprocess.run([found, *arguments], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
-    if completed.returncode != 0:
-        raise LabError(f"lab: {program} ended with {completed.returncode}: {completed.stderr.strip()[:200]}")

@@ -1,4 +1,7 @@
-"""Keys made for one lab: nothing of the user's own is ever handed to a machine, and none is reused."""
+"""Keys made for one lab: nothing of the user's own is ever handed to a machine.
+
+A lab that is booted has new ones; one that is restored from a snapshot has those of the lab that the snapshot is of.
+"""
 
 from __future__ import annotations
 

@@ -6,16 +6,20 @@ What was decided stands in a plan, so that a second lab needs neither the networ
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_nestvirt.lab.apt import Apt, Package, content_key
-from pytest_nestvirt.lab.locking import alone
+from pytest_nestvirt.lab.doctor import require_tools
+from pytest_nestvirt.lab.locking import alone, use
 from pytest_nestvirt.lab.places import cache_directory
+from pytest_nestvirt.lab.problem import LabError
 
 Tell = Callable[[str], None]
 """Takes a line for people."""
@@ -24,6 +28,7 @@ Make = Callable[[Sequence[Path], Path | None, Path, Path], None]
 directory for what is needed on the way, `result` one that does not exist yet."""
 _MIB = 1 << 20
 _BUILDING = "building-"
+_UNUSED_SECONDS = 14 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +53,38 @@ class Order:
 
 
 def obtain(order: Order, tell: Tell, *, refresh: bool = False) -> Path:
-    """The directory of what is ordered, made if it is not there. Raises `LabError`.
+    """The directory of what is ordered, made if it is not there; it stays while this process lives. Raises `LabError`.
 
     `tell` is called with a line for people at each step that takes time.
     """
     directory = cache_directory() / "apt" / f"{order.suite}-{order.architecture}"
+    wanted = repr((order.kind, order.name, order.programs, order.kernel)).encode() + order.recipe
+    plan = directory / f"plan-{order.name}-{content_key((), wanted)}.json"
+    try:
+        return (None if refresh else _kept(order, plan)) or _ordered(order, plan, tell, refresh=refresh)
+    except OSError as error:
+        raise LabError(f"lab: {order.name} can't be kept: {error}") from None
+
+
+def _ordered(order: Order, plan: Path, tell: Tell, *, refresh: bool) -> Path:
+    directory = plan.parent
     directory.mkdir(parents=True, exist_ok=True)
-    with alone(directory):
+
+    def waiting() -> None:
+        tell(f"{order.name}: waiting for another lab that fetches packages")
+
+    with alone(directory, waiting=waiting):
         sweep(directory)
-        wanted = repr((order.kind, order.name, order.programs, order.kernel)).encode() + order.recipe
-        plan = directory / f"plan-{order.name}-{content_key((), wanted)}.json"
         return (None if refresh else _kept(order, plan)) or _made(order, directory, plan, tell)
+
+
+def _use(result: Path) -> bool:
+    """Keep others from removing a result while this process lives, and note when it was used; whether it is there."""
+    there = use(result)
+    # A cache that can only be read serves as well.
+    with suppress(OSError):
+        os.utime(result)
+    return there
 
 
 def _shelf(order: Order) -> Path:
@@ -66,14 +92,19 @@ def _shelf(order: Order) -> Path:
 
 
 def _kept(order: Order, plan: Path) -> Path | None:
+    result = _planned(order, plan)
+    return result if result is not None and _use(result) else None
+
+
+def _planned(order: Order, plan: Path) -> Path | None:
     try:
-        result = _shelf(order) / str(json.loads(plan.read_text("utf-8"))["result"])
+        return _shelf(order) / str(json.loads(plan.read_text("utf-8"))["result"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return result if result.is_dir() else None
 
 
 def _made(order: Order, directory: Path, plan: Path, tell: Tell) -> Path:
+    require_tools(order.name)
     apt = Apt(directory, order.suite, order.architecture)
     tell(f"{order.name}: asking Debian {order.suite} for its packages")
     apt.update()
@@ -83,9 +114,9 @@ def _made(order: Order, directory: Path, plan: Path, tell: Tell) -> Path:
     programs = apt.closure(order.programs)
     packages = (*programs, *kernel)
     result = _shelf(order) / f"{order.name}-{content_key(packages, order.recipe)}"
-    if not result.is_dir():
+    while not _use(result):
         _make(order, apt, programs, kernel, result=result, work=directory, tell=tell)
-    _forget_others(result)
+    _forget_others(result, _planned(order, plan), directory)
     told = {"result": result.name, "packages": [package.file for package in packages]}
     plan.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     return result
@@ -116,12 +147,24 @@ def _make(
     apt.forget()
 
 
-def _forget_others(result: Path) -> None:
-    """Remove what newer packages or another recipe have replaced. A lab that runs from it has its files open."""
+def _forget_others(result: Path, replaced: Path | None, work: Path) -> None:
+    """Remove what newer packages have replaced, and what another version of this program has long made no use of."""
     name = result.name.rpartition("-")[0]
     for other in result.parent.iterdir():
         if other != result and other.name.rpartition("-")[0] == name:
-            shutil.rmtree(other, ignore_errors=True)
+            # Somebody uses it, or has just removed it.
+            with suppress(BlockingIOError, FileNotFoundError):
+                if other == replaced or time.time() - other.stat().st_mtime > _UNUSED_SECONDS:
+                    _forget(other, work)
+
+
+def _forget(other: Path, work: Path) -> None:
+    """At once or not at all. Raises BlockingIOError where it is in use.
+
+    An emulator that has outlived its command has its files open.
+    """
+    with tempfile.TemporaryDirectory(prefix=_BUILDING, dir=work) as doomed, alone(other, wait=False):
+        other.rename(Path(doomed) / other.name)
 
 
 def sweep(directory: Path) -> None:

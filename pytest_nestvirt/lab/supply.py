@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pytest_nestvirt.lab import image, toolbox
+from pytest_nestvirt.lab.doctor import HERE
 from pytest_nestvirt.lab.image import Image, Recipe
 from pytest_nestvirt.lab.model import Architecture, Emulator, LabCase
 from pytest_nestvirt.lab.problem import LabError
@@ -22,8 +23,6 @@ _FOR_SSH = (
 )
 _FOR_DISKS = ("ext4", "crc32c_generic", "overlay")
 _FOR_GUESTS = ("kvm", "kvm_amd", "kvm_intel", "kvm_hv")
-HERE = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x", "riscv64": "riscv64"}
-"""What `uname -m` says on a machine that can run labs -> Debian's name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,6 @@ def _toolbox(emulator: Emulator) -> Order:
         architecture=HERE[machine],
         programs=emulator.packages,
         kernel="",
-        recipe=b"tree 1",
+        recipe=b"tree 2",
         make=lambda packages, _kernel, _work, result: toolbox.build(packages, result),
     )
