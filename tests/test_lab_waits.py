@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -31,16 +32,18 @@ CASE = case_of("power9")
 
 
 @pytest.fixture
-def emulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emulate:
+def emulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulate]:
     """Put a script in the place of the emulator; it finds its console in `$console`."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(boot, "_answer", lambda *_: None)
 
     def put(script: str) -> None:
         emulated_by(tmp_path, script, CASE)
 
-    return put
+    # A short path, as an emulator's monitor has to have.
+    with tempfile.TemporaryDirectory(prefix="lab-") as state:
+        monkeypatch.setenv("XDG_STATE_HOME", state)
+        yield put
 
 
 def start(tmp_path: Path, told: list[str], attempts: int = 1) -> Up:

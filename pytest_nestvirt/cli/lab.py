@@ -16,7 +16,6 @@ from pytest_nestvirt.lab import snapshot, store
 from pytest_nestvirt.lab.cases import CASES, case_of
 from pytest_nestvirt.lab.directory import LabDirectory, labs
 from pytest_nestvirt.lab.doctor import lacking, remedy
-from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.places import cache_directory
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.run import run_case, running
@@ -70,7 +69,7 @@ def doctor() -> None:
 @COLD
 def up(name: str, *, refresh: bool, cold: bool) -> None:
     """Bring a CASE up and leave it running."""
-    case = _startable(name)
+    case = _told(lambda: case_of(name))
 
     def start() -> LabDirectory:
         with running(case, _clock(), refresh=refresh, cold=cold, keep=True) as started:
@@ -114,7 +113,7 @@ def run(name: str, report: Path | None, pytest_arguments: tuple[str, ...], *, re
 
     Succeeds where the verdicts are those that the case expects, be they good or bad. Console and report are kept.
     """
-    case = _startable(name)
+    case = _told(lambda: case_of(name))
     kept = report or Path("reports") / f"lab-{case.name}"
     result = _told(lambda: run_case(case, kept, pytest_arguments, _clock(), refresh=refresh, cold=cold))
     for why in result.retried:
@@ -137,15 +136,6 @@ def down(name: str) -> None:
         click.echo(f"{found.path.name}: {ended} processes ended")
     _told(store.sweep_all)
     _told(snapshot.sweep)
-
-
-def _startable(name: str) -> LabCase:
-    """The case, if this machine has all that it needs."""
-    case = _told(lambda: case_of(name))
-    if lacks := lacking():
-        missing = ", ".join(lack.what for lack in lacks)
-        raise click.ClickException(f"{case.name} can't start here, {missing} is missing: {remedy(lacks)}")
-    return case
 
 
 def _clock() -> Callable[[str], None]:

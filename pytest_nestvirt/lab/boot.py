@@ -18,6 +18,7 @@ from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.emulators import BOCHS
 from pytest_nestvirt.lab.initrd import initrd
 from pytest_nestvirt.lab.keys import Keys
+from pytest_nestvirt.lab.locking import use
 from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.ports import free_port
@@ -113,7 +114,7 @@ def _restored(
     case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot, tell: Tell
 ) -> subprocess.Popen[bytes] | None:
     """The emulator, if it came up from its snapshot; a snapshot that does not work is removed."""
-    if not snapshot.directory.is_dir() or monitor_of(lab) is None:
+    if monitor_of(lab) is None or not use(snapshot.directory):
         return None
     try:
         shutil.copy(snapshot.console, lab.earlier_console)

@@ -118,7 +118,12 @@ def _forget_others(snapshot: Snapshot) -> None:
     case = snapshot.directory.name.rpartition("-")[0]
     for other in snapshot.directory.parent.iterdir():
         if other != snapshot.directory and other.name.rpartition("-")[0] == case:
-            shutil.rmtree(other, ignore_errors=True)
+            _forget_unused(other)
+
+
+def _forget_unused(directory: Path) -> None:
+    with suppress(BlockingIOError, FileNotFoundError), alone(directory, wait=False):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _stop_idle(monitor: Monitor) -> None:
@@ -182,5 +187,4 @@ def wait_for_restore(lab: LabDirectory) -> None:
 def sweep() -> None:
     """Remove what killed commands have left half-written: what nobody is working on."""
     for left in (cache_directory() / "snapshots").glob(f"{_SAVING}*"):
-        with suppress(BlockingIOError, FileNotFoundError), alone(left, wait=False):
-            shutil.rmtree(left, ignore_errors=True)
+        _forget_unused(left)
