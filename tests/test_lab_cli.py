@@ -140,6 +140,19 @@ def test_report_that_cannot_be_written_is_told_before_anything_starts(tmp_path: 
     assert not list(labs())
 
 
+def test_report_of_an_earlier_run_goes_and_files_of_others_stay(tmp_path: Path) -> None:
+    """What is left where the lab does not come up must not be taken for its report."""
+    ours = ["result.json", "lab-console.log", "lab-console-1.log", "lab-up.json", "lab-inventory.yml"]
+    for name in (*ours, "lab-notes.txt"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "lab-amd").mkdir()
+    run_module._prepare(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name not in {"cache", "state"}) == [
+        "lab-amd",
+        "lab-notes.txt",
+    ]
+
+
 def test_closed_terminal_ends_no_command_that_ignores_it() -> None:
     """nohup(1) has SIGHUP ignored, and it stays so while a lab runs."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

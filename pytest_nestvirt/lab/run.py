@@ -123,7 +123,8 @@ def _refuse_tests(arguments: Sequence[str]) -> None:
 def _prepare(report: Path) -> None:
     """Make the directory, without what an earlier run has left there: that must not be taken for this one's."""
     report.mkdir(parents=True, exist_ok=True)
-    for left in (report / FILE_NAME, *report.glob(f"{_KEPT}*")):
+    ours = (FILE_NAME, f"{_KEPT}console*.log", f"{_KEPT}inventory.yml", f"{_KEPT}up.json")
+    for left in [file for pattern in ours for file in report.glob(pattern)]:
         left.unlink(missing_ok=True)
 
 
