@@ -26,6 +26,7 @@ from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.store import Tell
 from pytest_nestvirt.lab.supply import supplies_of
 from pytest_nestvirt.report.canonical import FILE_NAME, ReportError, load_json
+from pytest_nestvirt.report.files import remove_earlier
 
 _STATUSES = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 _KEPT = "lab-"
@@ -123,9 +124,13 @@ def _refuse_tests(arguments: Sequence[str]) -> None:
 def _prepare(report: Path) -> None:
     """Make the directory, without what an earlier run has left there: that must not be taken for this one's."""
     report.mkdir(parents=True, exist_ok=True)
-    ours = (FILE_NAME, f"{_KEPT}console*.log", f"{_KEPT}inventory.yml", f"{_KEPT}up.json")
-    for left in [file for pattern in ours for file in report.glob(pattern)]:
-        left.unlink(missing_ok=True)
+    try:
+        remove_earlier(report)
+    except ReportError as error:
+        raise LabError(f"lab: {error}") from None
+    for pattern in ("console*.log", "inventory.yml", "up.json"):
+        for left in report.glob(f"{_KEPT}{pattern}"):
+            left.unlink()
 
 
 def _pytest(lab: LabDirectory, report: Path, arguments: Sequence[str]) -> int:
