@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pytest_nestvirt.lab import bochs
 from pytest_nestvirt.lab.boot_disk import assembled, boot_disk
 from pytest_nestvirt.lab.cases import case_of
+from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.image import DISK, KERNEL
 from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.problem import LabError
@@ -222,7 +223,7 @@ def outermost(tmp_path: Path) -> Outermost:
     (supplies.image / KERNEL).write_bytes(elf({0x1000000: b"text"}, note(b"Xen\0", XEN_ENTRY, struct.pack("<Q", 9))))
     lab = tmp_path / "lab, with a comma"
     lab.mkdir()
-    machine = Outermost(case, supplies, lab, 4711)
+    machine = Outermost(case, supplies, LabDirectory(lab), 4711)
     machine.initrd.write_bytes(b"initrd")
     return machine
 
@@ -230,20 +231,20 @@ def outermost(tmp_path: Path) -> Outermost:
 def test_bochs_is_reachable_from_this_machine_only(outermost: Outermost) -> None:
     """One port of 127.0.0.1 leads in, and nothing leads out."""
     bochs.outer_command(outermost)
-    network = (outermost.directory / "slirp.conf").read_text().splitlines()
+    network = (outermost.lab.path / "slirp.conf").read_text().splitlines()
     assert network == ["# slirp config", "restricted = 1", "hostfwd = tcp:127.0.0.1:4711-10.0.2.15:22"]
 
 
 def test_bochs_reads_its_settings_in_the_directory_of_the_lab(outermost: Outermost) -> None:
     """No path in the settings depends on where the lab or its supplies are: they may hold commas."""
     command = bochs.outer_command(outermost)
-    assert f"--chdir={outermost.directory}" in command
-    told = (outermost.directory / "bochsrc").read_text()
-    assert str(outermost.directory.parent) not in told
+    assert f"--chdir={outermost.lab.path}" in command
+    told = (outermost.lab.path / "bochsrc").read_text()
+    assert str(outermost.lab.path.parent) not in told
     assert "memory: guest=1280, host=1280\n" in told
     assert "dev=console.log\n" in told
     for name in ("boot.disk", "programs.disk", "slirp.conf"):
-        assert (outermost.directory / name).exists()
+        assert (outermost.lab.path / name).exists()
         assert f"={name}" in told
 
 
@@ -251,7 +252,7 @@ def test_several_machines_share_a_disk_that_none_of_them_writes(outermost: Outer
     """It is opened for changes that go with the machine; whatever is left beside it is left in the lab's directory."""
     bochs.outer_command(outermost)
     bochs.outer_command(outermost)
-    disk = outermost.directory / "programs.disk"
+    disk = outermost.lab.path / "programs.disk"
     assert disk.is_symlink()
     assert disk.readlink() == outermost.supplies.image / DISK
-    assert "path=programs.disk, mode=volatile" in (outermost.directory / "bochsrc").read_text()
+    assert "path=programs.disk, mode=volatile" in (outermost.lab.path / "bochsrc").read_text()

@@ -139,7 +139,7 @@ def test_cases_expect_statements_of_the_catalogue(case: LabCase) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_machines_are_reachable_from_this_one_only(case: LabCase, tmp_path: Path) -> None:
     """Every forwarded port is one of 127.0.0.1, and no machine reaches anything by itself."""
-    outermost = Outermost(case, emulated_by(tmp_path, "", case), tmp_path, 4711)
+    outermost = Outermost(case, emulated_by(tmp_path, "", case), LabDirectory(tmp_path), 4711)
     # What Bochs is told stands in test_lab_bochs.py.
     commands = [] if case.emulator == BOCHS else [" ".join(outer_command(outermost))]
     # What libvirt is told stands in test_lab_domain.py.

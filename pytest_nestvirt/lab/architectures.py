@@ -19,17 +19,13 @@ AMD64 = Architecture(
     hypervisor="qemu-system-x86_64",
     programs=("qemu-system-x86",),
 )
-VMX = Architecture(
+VMX = replace(
+    AMD64,
     name="intel",
-    debian="amd64",
     kernel="linux-image-amd64",
-    console="ttyS0",
-    modules=_PCI,
     # The cloud kernel has no driver for any network device of Bochs.
     outermost_modules=("sd_mod", "ata_piix", "e1000"),
     unpack_kernel=True,
-    hypervisor="qemu-system-x86_64",
-    programs=("qemu-system-x86",),
 )
 AMD64_LIBVIRT = replace(
     AMD64,

@@ -18,7 +18,7 @@ def outer_command(outermost: Outermost) -> list[str]:
 
     It runs in that directory: its settings take paths that hold neither spaces nor commas.
     """
-    toolbox, directory = outermost.supplies.emulator, outermost.directory
+    toolbox, directory = outermost.supplies.emulator, outermost.lab.path
     (directory / _BOOT_DISK).write_bytes(_boot_disk(outermost))
     # By a link: what a machine writes goes into a file beside the disk, and a disk that can be written gets a lock there.
     (directory / _PROGRAM_DISK).unlink(missing_ok=True)
@@ -38,7 +38,7 @@ def outer_command(outermost: Outermost) -> list[str]:
 def _boot_disk(outermost: Outermost) -> bytes:
     supplies = outermost.supplies
     kernel = Vmlinux.parse((supplies.image / KERNEL).read_bytes())
-    first_sector = assembled(supplies.emulator, outermost.directory)
+    first_sector = assembled(supplies.emulator, outermost.lab.path)
     line = kernel_command_line(outermost.case)
     return boot_disk(first_sector, kernel, outermost.initrd.read_bytes(), line)
 
@@ -60,7 +60,7 @@ def settings(outermost: Outermost) -> str:
         f"memory: guest={machine.memory}, host={machine.memory}",
         "pci: enabled=1, chipset=i440fx",
         "clock: sync=slowdown, time0=utc",
-        f"com1: enabled=1, mode=file, dev={outermost.console.name}",
+        f"com1: enabled=1, mode=file, dev={outermost.lab.console.name}",
         "boot: disk",
         "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
         f"ata0-master: type=disk, path={_BOOT_DISK}, mode=volatile, cylinders=0",

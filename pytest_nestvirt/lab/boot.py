@@ -24,7 +24,7 @@ from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.ports import free_port
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import end_marked
-from pytest_nestvirt.lab.snapshot import Snapshot, monitor_of, save, snapshot_of, wait_for_restore
+from pytest_nestvirt.lab.snapshot import Snapshot, save, snapshot_of, wait_for_restore
 from pytest_nestvirt.lab.store import Tell
 from pytest_nestvirt.lab.supply import Supplies
 from pytest_nestvirt.lab.watch import Watched, watch
@@ -114,7 +114,7 @@ def _restored(
     case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot, tell: Tell
 ) -> subprocess.Popen[bytes] | None:
     """The emulator, if it came up from its snapshot; a snapshot that does not work is removed."""
-    if monitor_of(lab) is None or not use(snapshot.directory):
+    if lab.monitor is None or not use(snapshot.directory):
         return None
     try:
         shutil.copy(snapshot.console, lab.earlier_console)
@@ -144,7 +144,7 @@ def _useless(snapshot: Snapshot, lab: LabDirectory, why: Exception, tell: Tell) 
 
 def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *more: str) -> subprocess.Popen[bytes]:
     """Start the emulator, with everything that leads to its machines written down first."""
-    outermost = Outermost(case, supplies, lab.path, free_port(), monitor_of(lab))
+    outermost = Outermost(case, supplies, lab, free_port())
     write_access(lab, case, keys, outermost.port)
     outermost.initrd.touch(mode=0o600)
     outermost.initrd.write_bytes(initrd(case, supplies.image, keys))

@@ -13,6 +13,7 @@ from pathlib import Path
 from pytest_nestvirt.lab.places import state_directory
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import Process, end_marked, marked, this_process
+from pytest_nestvirt.lab.qmp import LONGEST_PATH
 
 _OWNER_SECONDS = 20.0
 
@@ -27,6 +28,12 @@ class LabDirectory:
     def console(self) -> Path:
         """What the machines printed."""
         return self.path / "console.log"
+
+    @property
+    def monitor(self) -> Path | None:
+        """The emulator's monitor (qmp.py); None where the directory has too long a name for one."""
+        path = self.path / "qmp"
+        return path if len(str(path).encode()) <= LONGEST_PATH else None
 
     @property
     def earlier_console(self) -> Path:

@@ -22,12 +22,13 @@ def outer_command(outermost: Outermost) -> list[str]:
     """The emulator of the outermost machine. Raises `LabError`."""
     case, image, toolbox = outermost.case, outermost.supplies.image, outermost.supplies.emulator
     machine = case.machines[0]
-    qmp = ("-qmp", f"unix:{_escaped(outermost.monitor)},server=on,wait=off") if outermost.monitor else ()
+    monitor = outermost.lab.monitor
+    qmp = ("-qmp", f"unix:{_escaped(monitor)},server=on,wait=off") if monitor else ()
     return [
         *toolbox.command(case.emulator.program),
         *("-name", "nestvirt-lab-l0", *machine.options, "-smp", "1", "-m", f"{machine.memory}M"),
         *("-display", "none", "-monitor", "none", "-no-reboot"),
-        *("-chardev", f"file,id=console,path={_escaped(outermost.console)}", *_serial(case)),
+        *("-chardev", f"file,id=console,path={_escaped(outermost.lab.console)}", *_serial(case)),
         *qmp,
         *("-kernel", str(image / KERNEL), "-initrd", str(outermost.initrd), "-append", kernel_command_line(case)),
         *_devices(case, machine, _escaped(image / DISK), outermost.port),

@@ -27,7 +27,7 @@ from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.places import cache_directory
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.qemu import outer_command
-from pytest_nestvirt.lab.qmp import LONGEST_PATH, Monitor
+from pytest_nestvirt.lab.qmp import Monitor
 from pytest_nestvirt.lab.supply import Supplies
 
 STATE, _KEYS = "state", "keys.json"
@@ -74,27 +74,26 @@ def snapshot_of(case: LabCase, supplies: Supplies) -> Snapshot:
     """
     nobody = KeyPair.from_seed("00" * 32)
     told = own_archive(case, Keys(nobody, dict.fromkeys(case.levels, nobody)))
-    command = "\0".join(outer_command(Outermost(case, supplies, Path("/"), 0))).encode()
+    command = "\0".join(outer_command(Outermost(case, supplies, LabDirectory(Path("/")), 0))).encode()
     key = hashlib.sha256(told + command).hexdigest()[:20]
     return Snapshot(cache_directory() / "snapshots" / f"{case.name}-{key}")
 
 
-def monitor_of(lab: LabDirectory) -> Path | None:
-    """The emulator's monitor; None where the lab's directory has too long a name for one."""
-    path = lab.path / "qmp"
-    return path if len(str(path).encode()) <= LONGEST_PATH else None
+def _monitor(lab: LabDirectory) -> Monitor:
+    if lab.monitor is None:
+        raise LabError(
+            f"lab: {lab.path} has too long a name for a monitor, so that no snapshot can be taken or restored"
+        )
+    return Monitor(lab.monitor)
 
 
 def save(lab: LabDirectory, keys: Keys, snapshot: Snapshot) -> float:
     """Keep a lab that is up, which then goes on; the seconds that it stood still. Raises `LabError` or OSError."""
-    path = monitor_of(lab)
-    if path is None:
-        raise LabError(f"lab: {lab.path} has too long a name for a monitor, so that no snapshot can be taken")
     snapshot.directory.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=_SAVING, dir=snapshot.directory.parent) as made_in,
         alone(Path(made_in)),
-        Monitor(path) as monitor,
+        _monitor(lab) as monitor,
     ):
         result = Path(made_in) / "snapshot"
         result.mkdir(mode=0o700)
@@ -171,10 +170,7 @@ def _migrated(monitor: Monitor) -> str:
 
 def wait_for_restore(lab: LabDirectory) -> None:
     """Wait until a restored machine runs. Raises `LabError`."""
-    path = monitor_of(lab)
-    if path is None:
-        raise LabError(f"lab: {lab.path} has too long a name for a monitor")
-    with Monitor(path) as monitor:
+    with _monitor(lab) as monitor:
         until = time.monotonic() + _SAVING_SECONDS
         while monitor.run("query-status")["status"] == "inmigrate":
             if time.monotonic() > until:
