@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.facts.identity import same_uuid
 from pytest_nestvirt.facts.tell import tell
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
-
-_SYSINFO_UUID = re.compile(r"^VM00 UUID:\s*(\S+)", re.MULTILINE)
-"""IBM Z: the innermost control program's name for the guest (arch/s390/kernel/sysinfo.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,10 @@ def _may_be(offer: _Offer, hypervisor: str, substrate: str) -> bool:
 
 def _another_domain(guest: Machine) -> str:
     try:
-        own, defined = identity(guest), UUID(guest.domain.xml.uuid)
-    except (Unobservable, ValueError):
+        own, defined = guest.identity.uuid, guest.domain.xml.uuid
+    except Unobservable:
         return ""
-    if defined in {own, UUID(bytes_le=own.bytes)}:
+    if same_uuid(own, defined):
         return ""
     return f"{guest.name} is another machine than the domain: its UUID is {own}, the domain's {defined}"
 
@@ -98,21 +94,3 @@ def same_system(guest: Machine) -> str:
                 return f"{guest.name} and {above.name} are one and the same system: they have the same boot_id"
         above = above.parent
     return ""
-
-
-def identity(machine: Machine) -> UUID:
-    """The UUID by which its hypervisor knows it. `Unobservable` where the firmware does not tell or may not be read.
-
-    Some firmware stores the first three fields the other way round (SMBIOS 3.0, section 7.2.1): compare both ways.
-    """
-    reader = machine.reader
-    for name in ("sys/class/dmi/id/product_uuid", "proc/device-tree/vm,uuid"):
-        try:
-            return UUID(reader.text(name).strip())
-        except (Unobservable, ValueError):
-            continue
-    found = _SYSINFO_UUID.search(reader.text("proc/sysinfo"))
-    try:
-        return UUID(found[1] if found else "")
-    except ValueError:
-        raise Unobservable("proc/sysinfo", "has no UUID of a guest") from None

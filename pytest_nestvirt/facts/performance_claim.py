@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_nestvirt.collect.measurement import SECTION
 from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.nesting import hypervisor_below, other_machine
+from pytest_nestvirt.facts.parentage import same_system
 from pytest_nestvirt.facts.performance import Ratio
 from pytest_nestvirt.facts.tell import tell
 
@@ -39,7 +40,7 @@ def missed(claim: Claim, l1: Machine, l2: Machine, of: Machine) -> str:
     `Unobservable` where the two were not measured by turns, where the measurement spreads too much to tell, and where
     they are not known to be what is spoken of: a guest that is emulated, or no guest at all, says nothing of nesting.
     """
-    _refuse_strangers(l1, l2, of)
+    _refuse_strangers(l1, l2)
     ratios = [ratio for ratio in l2.performance.ratios if ratio.of == of.name]
     if not ratios:
         raise Unobservable(SECTION, f"{l2.name} and {of.name} were not measured by turns{_why_not(of)}")
@@ -68,7 +69,7 @@ def _why_not(machine: Machine) -> str:
     return ""
 
 
-def _refuse_strangers(l1: Machine, l2: Machine, of: Machine) -> None:
+def _refuse_strangers(l1: Machine, l2: Machine) -> None:
     for guest in (l1, l2):
         runs_on = hypervisor_below(guest)
         if runs_on in {"qemu", "none"}:
@@ -76,12 +77,5 @@ def _refuse_strangers(l1: Machine, l2: Machine, of: Machine) -> None:
             raise Unobservable("platform.virtualization", f"{guest.name} {what}: its speed says nothing of nesting")
         if other := other_machine(guest):
             raise Unobservable("identity.uuid", other)
-    if _boot(l2) & _boot(of):
-        raise Unobservable("proc/sys/kernel/random/boot_id", f"{l2.name} and {of.name} are one and the same system")
-
-
-def _boot(machine: Machine) -> set[str]:
-    try:
-        return {machine.kernel.boot_id}
-    except Unobservable:
-        return set()
+    if same := same_system(l2):
+        raise Unobservable("proc/sys/kernel/random/boot_id", same)
