@@ -153,7 +153,7 @@ def our_collection(file: Path) -> float:
     """Seconds in which our fleet collector looks at all hosts of an inventory."""
     code = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from pytest_nestvirt.inventory.load import load_inventory\n"
+        "from pytest_nestvirt.inventory.load_inventory import load_inventory\n"
         "from pytest_nestvirt.transport.pool import Transports\n"
         "from pytest_nestvirt.collect.fleet import collect_fleet\n"
         "import paramiko\n"

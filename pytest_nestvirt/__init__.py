@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_nestvirt.facts.core import Unobservable
     from pytest_nestvirt.facts.machine import Machine
-    from pytest_nestvirt.facts.manifest import ManifestObject
+    from pytest_nestvirt.manifests.manifest_object import ManifestObject
     from pytest_nestvirt.marks import requirement
+    from pytest_nestvirt.observation.fact import Unobservable
     from pytest_nestvirt.verdict import Blocked
 
 __all__ = ["Blocked", "Machine", "ManifestObject", "Unobservable", "__version__", "requirement"]
@@ -22,8 +22,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Blocked": "pytest_nestvirt.verdict",
     "Machine": "pytest_nestvirt.facts.machine",
-    "ManifestObject": "pytest_nestvirt.facts.manifest",
-    "Unobservable": "pytest_nestvirt.facts.core",
+    "ManifestObject": "pytest_nestvirt.manifests.manifest_object",
+    "Unobservable": "pytest_nestvirt.observation.fact",
     "requirement": "pytest_nestvirt.marks",
 }
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_nestvirt import __version__, fixtures, marks
+from pytest_nestvirt import __version__, marks
+from pytest_nestvirt.run import fixtures
 
 if TYPE_CHECKING:
     from pytest_nestvirt.run.session import NestvirtRun
@@ -103,11 +104,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register markers and fixtures; start a run where an inventory or a suite is named."""
     for declaration in marks.DECLARATIONS:
         config.addinivalue_line("markers", declaration)
-    config.pluginmanager.register(fixtures, "pytest_nestvirt.fixtures")
+    config.pluginmanager.register(fixtures, "pytest_nestvirt.run.fixtures")
     run = _run(config)
     if run is not None:
         config.pluginmanager.register(run, RUN)
-        config.pluginmanager.register(fixtures.ForInventory(), "pytest_nestvirt.fixtures.host")
+        config.pluginmanager.register(fixtures.ForInventory(), "pytest_nestvirt.run.fixtures.host")
 
 
 def _run(config: pytest.Config) -> NestvirtRun | None:
@@ -126,8 +127,8 @@ def _run(config: pytest.Config) -> NestvirtRun | None:
             "Python runs with -O or PYTHONOPTIMIZE, which takes assertions away: checks would hold whatever they see; "
             "run without it"
         )
+    from pytest_nestvirt.run.assessment import subject_of
     from pytest_nestvirt.run.session import NestvirtRun
-    from pytest_nestvirt.run.subject import subject_of
 
     return NestvirtRun(config, subject_of(config, value))
 
@@ -141,7 +142,7 @@ def _paths(config: pytest.Config) -> list[Path]:
 
 
 def _leads_to_suite(path: Path) -> bool:
-    from pytest_nestvirt.run.suites_found import suite_folders
+    from pytest_nestvirt.run.suite_paths import suite_folders
 
     return bool(suite_folders([path]))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.facts.core import Reader
-from pytest_nestvirt.facts.cpu import Cpu
-from pytest_nestvirt.facts.kernel import Kernel
-from pytest_nestvirt.facts.platform import Platform
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.platform.platform import Platform
+from pytest_nestvirt.facts.processor.cpu import Cpu
+from pytest_nestvirt.observation.fact import Reader
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 INTEL = "fpu msr pae lm vmx est tpr_shadow vnmi flexpriority ept vpid ept_ad"
 AMD = "fpu msr pae lm cmp_legacy svm extapic npt lbrv svm_lock nrip_save"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_nestvirt.lab.image import BASE, DISK, KERNEL, Image
-from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.cases.lab_case import LabCase
+from pytest_nestvirt.lab.image.kernel_image import BASE, DISK, KERNEL, Image
+from pytest_nestvirt.lab.image.toolbox import Toolbox
 from pytest_nestvirt.lab.supply import Supplies
-from pytest_nestvirt.lab.toolbox import Toolbox
 
 _FINDS_CONSOLE = """#!/bin/sh
 for word in "$@"; do case $word in file,id=console,path=*) console=${word#*path=} ;; esac; done

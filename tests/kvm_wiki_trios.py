@@ -8,7 +8,7 @@ from linux_chains import UNLOADED, amd, definition, intel, xeon, z
 from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, guest_of, modprobe, qemu
 from rhel8_trios import MUST, NO_DMI, TOLD, Trio, denied, l0, l1, l2, unread
 
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 BOOKWORM = ("debian", "12", "6.1.0-18-amd64")
 STRETCH = ("debian", "9", "4.9.0-19-amd64")

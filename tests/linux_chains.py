@@ -19,7 +19,7 @@ from recorded_machines import (
     z_chain,
 )
 
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 UUID_L1 = "3c1a52de-7b40-4f0c-9d51-2f6c0e8b7a11"
 UUID_L2 = "7e0b9f34-1c2d-4a5e-8b6f-90a1b2c3d4e5"

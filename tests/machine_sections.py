@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.inventory.model import Connection, Host, Inventory, Provider
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory, Provider
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 Sections = Mapping[str, bytes | str | Status]
 

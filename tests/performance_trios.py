@@ -10,8 +10,8 @@ from rhel8_trios import TOLD, Trio, l1, l2
 from stoney_trios import NEW
 from virtrigaud_chains import vsphere_chain
 
-from pytest_nestvirt.collect.measurement import SECTION, Measured, Round, written
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.snapshot.measurement import SECTION, Measured, Round, written
+from pytest_nestvirt.snapshot.snapshot import Status
 
 STEADY = (1.0, 1.01, 0.99, 1.0, 1.02)
 """What a quiet machine makes of a rate, round by round."""

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from pytest_nestvirt.inventory.model import Connection, Host
+from pytest_nestvirt.inventory.host import Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed
 
 NONCE = "5f0c5f0c5f0c5f0c"

@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pytest_nestvirt.lab.cases import case_of
-from pytest_nestvirt.lab.model import LabCase
-from pytest_nestvirt.lab.run import running
+from pytest_nestvirt.lab.cases.all_cases import case_of
+from pytest_nestvirt.lab.cases.lab_case import LabCase
+from pytest_nestvirt.lab.lab_run import running
 
 RECORDED = Path(__file__).parent.parent / "inventories/recorded"
 KEPT = (

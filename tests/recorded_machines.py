@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.inventory.model import Connection, Environment, Host, Inventory
+from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 Texts: TypeAlias = Mapping[str, str | Status]
 """Section name -> its text, or the status of one that has none."""

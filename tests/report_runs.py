@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt.catalogue.model import Needs, Stance
-from pytest_nestvirt.report.model import Case, ChainReport, Evidence, HostReport, RunReport, StanceReport
+from pytest_nestvirt.catalogue.requirement import Needs, Stance
+from pytest_nestvirt.report.case import Case, ChainReport, Evidence, HostReport, RunReport, StanceReport
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 HOSTILE = "a\x1b]0;owned\x07b\x1b[31mred\x1b[0m\x00\x9b2J\ud800\ufffe\u202eevil\u2066]]>&<x a='\"'>\r\n\tend"

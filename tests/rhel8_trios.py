@@ -32,8 +32,8 @@ from recorded_machines import (
     zcpu,
 )
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.inventory.model import Connection, Environment, Provider
+from pytest_nestvirt.inventory.host import Connection, Environment, Provider
+from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.verdict import Verdict
 
 MUST = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)

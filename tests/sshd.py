@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from pytest_nestvirt.inventory.model import Connection, Deadlines, Host, SshAccess
+from pytest_nestvirt.inventory.host import Connection, Deadlines, Host, SshAccess
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 _START_SECONDS = 20.0

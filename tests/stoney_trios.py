@@ -8,7 +8,7 @@ from linux_chains import INTEL_OLD, UNLOADED, amd, definition, intel, offered, x
 from recorded_machines import KVM_WORKS, NO_KVM, Chain, modprobe, module, without_modules
 from rhel8_trios import MUST, TOLD, Trio, denied, l0, l1, unread
 
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 NEW = ("gentoo", "2.14", "5.15.80-gentoo")
 OLD = ("gentoo", "2.2", "4.14.83-gentoo")

@@ -12,11 +12,11 @@ from recorded_machines import Chain, machines
 from rhel8_trios import Trio
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.load import Catalogue, embedded_suites, load_catalogue
-from pytest_nestvirt.catalogue.model import Needs, Requirement
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.requirement import Needs, Requirement
 from pytest_nestvirt.catalogue.trace import trace
-from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.verdict import Blocked, Finding, Verdict, judge
 
 CASES = ("conforming", "violating", "unobservable")

@@ -25,10 +25,10 @@ from recorded_machines import (
 
 from pytest_nestvirt.catalogue.applicability import Applies, State, requirement_applies, runs, suite_applies
 from pytest_nestvirt.catalogue.conditions import Conditions, Generations
-from pytest_nestvirt.catalogue.model import Requirement, Source, Stance, Suite
-from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.catalogue.requirement import Requirement, Source, Stance, Suite
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.inventory.model import Connection, Environment, Host, Inventory, Provider
+from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory, Provider
+from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.verdict import Kind, Obligation
 
 UNREAD = {"proc/cpuinfo": NOT_COLLECTED}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.catalogue.load import CatalogueError, embedded_suites, load_catalogue, load_suite
-from pytest_nestvirt.catalogue.model import UNDECIDED, Needs, Stance
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites, load_catalogue, load_suite
+from pytest_nestvirt.catalogue.requirement import UNDECIDED, Needs, Stance
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 HEAD = """\

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_nestvirt.catalogue.model import Needs, Stance
+from pytest_nestvirt.catalogue.requirement import Needs, Stance
 from pytest_nestvirt.catalogue.stance import chain_stance
-from pytest_nestvirt.report.model import Case
+from pytest_nestvirt.report.case import Case
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 

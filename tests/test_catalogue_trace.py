@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.catalogue.load import CatalogueError, load_catalogue
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, load_catalogue
 from pytest_nestvirt.catalogue.trace import Traceability, trace
 
 REQUIREMENTS = """\

@@ -10,8 +10,8 @@ from rhel8_trios import l0
 from small_runs import inventory, record, run_pytest, suite, verdicts
 
 from pytest_nestvirt import Blocked
-from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.snapshot.snapshot import Status
 
 PARAMETER = "sys/module/kvm_intel/parameters/nested"
 CHECKS = """\

@@ -9,15 +9,15 @@ import pytest
 from report_runs import case, host, run
 from suite_checks import catalogue_of
 
-from pytest_nestvirt.catalogue.contradictions import (
+from pytest_nestvirt.catalogue.conflicts import (
     Contradiction,
     conflicts,
     embedded_contradictions,
     load_contradictions,
 )
-from pytest_nestvirt.catalogue.load import CatalogueError, embedded_suites
-from pytest_nestvirt.catalogue.model import Stance
-from pytest_nestvirt.report.canonical import load_json, write_json
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites
+from pytest_nestvirt.catalogue.requirement import Stance
+from pytest_nestvirt.report.result_json import load_json, write_json
 from pytest_nestvirt.report.summary import summary_lines
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 

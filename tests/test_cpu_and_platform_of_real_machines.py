@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from cpuinfo_texts import cpu_of, platform_of, reader
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot
-from pytest_nestvirt.facts.core import Reader, Unobservable
-from pytest_nestvirt.facts.cpu import Capable, Cpu
-from pytest_nestvirt.facts.cpuinfo import parse
-from pytest_nestvirt.facts.kernel import Kernel
-from pytest_nestvirt.facts.nested import nested_capability
-from pytest_nestvirt.facts.platform import Platform
+from pytest_nestvirt.facts.kernel.cpuinfo import parse
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.platform.platform import Platform
+from pytest_nestvirt.facts.processor.capability import nested_capability
+from pytest_nestvirt.facts.processor.cpu import Capable, Cpu
+from pytest_nestvirt.observation.fact import Reader, Unobservable
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot
 
 CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cpuinfo_texts import AMD, ARM, INTEL, PLAIN, RISCV, VMX_FLAGS, cpu_of, kvm_power, power, x86, z
 
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.power import PowerCpu
+from pytest_nestvirt.facts.processor.power import PowerCpu
+from pytest_nestvirt.observation.fact import Unobservable
 
 VENDORS = {
     "intel": x86(),

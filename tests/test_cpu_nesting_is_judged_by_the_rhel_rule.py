@@ -7,11 +7,11 @@ from cpuinfo_texts import AMD, ARM, INTEL, PLAIN, RISCV, VMX_FLAGS, cpu_of, kvm_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.facts.core import Reader, Unobservable, observing
-from pytest_nestvirt.facts.cpu import Capable, Cpu
-from pytest_nestvirt.facts.cpuinfo import parse
-from pytest_nestvirt.facts.nested import nested_capability
+from pytest_nestvirt.facts.kernel.cpuinfo import parse
+from pytest_nestvirt.facts.processor.capability import nested_capability
+from pytest_nestvirt.facts.processor.cpu import Capable, Cpu
+from pytest_nestvirt.observation.fact import Reader, Unobservable, observing
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 WITHOUT_EPT = INTEL.replace(" ept ", " ")
 

@@ -15,14 +15,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recorded_machines import intel_chain, machines
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.facts.core import Reader, Unobservable
-from pytest_nestvirt.facts.domain_rules import kvm_wiki_rule, rhel_rule, ubuntu_rule
-from pytest_nestvirt.facts.domain_xml import DomainXml, parse_domain
-from pytest_nestvirt.facts.libvirt import DUMP, DUMP_INACTIVE, LIST, VERSION, Libvirt
-from pytest_nestvirt.facts.qemu import Qemu
-from pytest_nestvirt.facts.qemu_argv import QemuProcess, parse_argv, split_options
-from pytest_nestvirt.facts.virsh import parse_list, parse_versions
+from pytest_nestvirt.cli.domain_rules import kvm_wiki_rule, rhel_rule, ubuntu_rule
+from pytest_nestvirt.facts.libvirt.domain_xml import DomainXml, parse_domain
+from pytest_nestvirt.facts.libvirt.libvirt import DUMP, DUMP_INACTIVE, LIST, VERSION, Libvirt
+from pytest_nestvirt.facts.libvirt.qemu import Qemu
+from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess, parse_argv, split_options
+from pytest_nestvirt.facts.libvirt.virsh import parse_list, parse_versions
+from pytest_nestvirt.observation.fact import Reader, Unobservable
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 Sections = Mapping[str, str | bytes | Status]
 VIRSH = shutil.which("virsh")

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_sections import machine
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.cloud_init import parse_status, parse_user_data_hostname
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.guest import IMAGES, Guest
-from pytest_nestvirt.facts.host_validate import CheckLine, Level, parse_host_validate
-from pytest_nestvirt.facts.services import parse_units
+from pytest_nestvirt.facts.system.cloud_init import parse_status, parse_user_data_hostname
+from pytest_nestvirt.facts.system.guest_setup import IMAGES, Guest
+from pytest_nestvirt.facts.system.host_validate import CheckLine, Level, parse_host_validate
+from pytest_nestvirt.facts.system.services import parse_units
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 VALIDATE = "nestvirt/virt-host-validate_qemu"
 UNAME = {"sos_commands/kernel/uname_-a": "Linux l1 5.15.0-91-generic #101-Ubuntu SMP x86_64 x86_64 x86_64 GNU/Linux\n"}

@@ -10,7 +10,7 @@ import pytest
 from report_runs import case, host, run
 from small_runs import inventory, run_pytest
 
-from pytest_nestvirt.report.conclusion import State, chain_results
+from pytest_nestvirt.report.chain_state import State, chain_results
 from pytest_nestvirt.report.junit import to_junit
 from pytest_nestvirt.report.summary import summary_lines
 from pytest_nestvirt.verdict import Verdict

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.inventory.load import load_inventory, local_inventory
-from pytest_nestvirt.inventory.model import (
+from pytest_nestvirt.inventory.host import (
     Become,
     Connection,
     Deadlines,
@@ -19,6 +18,7 @@ from pytest_nestvirt.inventory.model import (
     Provider,
     SshAccess,
 )
+from pytest_nestvirt.inventory.load_inventory import load_inventory, local_inventory
 
 INVENTORIES = Path(__file__).parent.parent / "inventories"
 Load = Callable[[str], Inventory]

@@ -71,7 +71,7 @@ def test_asking_what_the_option_means_imports_nothing_heavy() -> None:
     """Runs that use testinfra's meaning pay neither for pydantic nor for PyYAML."""
     code = (
         "import sys; from pytest_nestvirt.inventory.option import split_hosts_option as s; s('kvm01');"
-        "from pytest_nestvirt.inventory.local import local_inventory as l; l();"
+        "from pytest_nestvirt.inventory.local_machine import local_inventory as l; l();"
         "print([m for m in ('pydantic', 'yaml', 'paramiko') if m in sys.modules])"
     )
     root = Path(__file__).parent.parent

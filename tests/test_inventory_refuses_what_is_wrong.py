@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.inventory.load import InventoryError, load_inventory
-from pytest_nestvirt.inventory.model import Inventory
+from pytest_nestvirt.inventory.host import Inventory
+from pytest_nestvirt.inventory.load_inventory import InventoryError, load_inventory
 from pytest_nestvirt.inventory.schema import HostKeys
 
 EXAMPLE = Path(__file__).parent.parent / "inventories" / "example.yml"

@@ -7,9 +7,9 @@ from cpuinfo_texts import ARM, PLAIN, RISCV, power, reader, x86, z
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.kernel import Kernel
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 UNAME = "sos_commands/kernel/uname_-a"
 LSCPU = "sos_commands/processor/lscpu"

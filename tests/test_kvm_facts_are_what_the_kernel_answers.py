@@ -12,13 +12,13 @@ from cpuinfo_texts import AMD, INTEL, PLAIN, reader, x86
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable, observing
-from pytest_nestvirt.facts.cpu import Cpu
-from pytest_nestvirt.facts.kernel import Kernel
-from pytest_nestvirt.facts.kvm import Kvm
-from pytest_nestvirt.facts.kvm_device import api_of, can_create_machines, parse_answers, parse_device
-from pytest_nestvirt.facts.kvm_module import choose_x86_module, reads_as_enabled
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.kvm.device import api_of, can_create_machines, parse_answers, parse_device
+from pytest_nestvirt.facts.kvm.kvm import Kvm
+from pytest_nestvirt.facts.kvm.module import choose_x86_module, reads_as_enabled
+from pytest_nestvirt.facts.processor.cpu import Cpu
+from pytest_nestvirt.observation.fact import Unobservable, observing
+from pytest_nestvirt.snapshot.snapshot import Status
 
 Sections = Mapping[str, str | bytes | Status]
 ON_INTEL: Sections = {

@@ -13,15 +13,15 @@ from emulator_stand_in import emulated_by
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.lab import bochs
-from pytest_nestvirt.lab.boot_disk import assembled, boot_disk
-from pytest_nestvirt.lab.cases import case_of
+from pytest_nestvirt.lab.cases.all_cases import case_of
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.image import DISK, KERNEL
+from pytest_nestvirt.lab.image.boot_disk import assembled, boot_disk
+from pytest_nestvirt.lab.image.kernel_image import DISK, KERNEL
+from pytest_nestvirt.lab.image.toolbox import Toolbox
+from pytest_nestvirt.lab.image.vmlinux import Segment, Vmlinux, unpacked
+from pytest_nestvirt.lab.machine import bochs
 from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.lab.toolbox import Toolbox
-from pytest_nestvirt.lab.vmlinux import Segment, Vmlinux, unpacked
 
 FIRST_SECTOR = b"\xfa".ljust(510, b"\0") + b"\x55\xaa"
 PIECE = 64 * 512

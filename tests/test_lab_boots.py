@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pytest_nestvirt.lab.cases import CASES, case_of
+from pytest_nestvirt.lab.cases.all_cases import CASES, case_of
+from pytest_nestvirt.lab.cases.judged import deviations
+from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory, labs
-from pytest_nestvirt.lab.doctor import lacking, remedy
-from pytest_nestvirt.lab.judged import deviations
-from pytest_nestvirt.lab.model import LabCase
-from pytest_nestvirt.report.canonical import load_json
-from pytest_nestvirt.report.model import RunReport
+from pytest_nestvirt.lab.packages.doctor import lacking, remedy
+from pytest_nestvirt.report.case import RunReport
+from pytest_nestvirt.report.result_json import load_json
 
 pytestmark = pytest.mark.timeout(3600)
 ROOT = Path(__file__).parent.parent

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_nestvirt.cli import main
-from pytest_nestvirt.lab import doctor
-from pytest_nestvirt.lab import run as run_module
-from pytest_nestvirt.lab.cases import CASES
+from pytest_nestvirt.lab import lab_run
+from pytest_nestvirt.lab.cases.all_cases import CASES
 from pytest_nestvirt.lab.directory import LabDirectory, labs, new_lab
+from pytest_nestvirt.lab.packages import doctor
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.report.canonical import to_json
-from pytest_nestvirt.report.model import RunReport
+from pytest_nestvirt.report.case import RunReport
+from pytest_nestvirt.report.result_json import to_json
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ def test_report_of_an_earlier_run_goes_and_files_of_others_stay(tmp_path: Path) 
                        inventory_digest="", inventory_files=())  # fmt: skip
     (tmp_path / "result.json").write_text(to_json(report))
     (tmp_path / "lab-amd").mkdir()
-    run_module._prepare(tmp_path)
+    lab_run._prepare(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name not in {"cache", "state"}) == [
         "lab-amd",
         "lab-notes.txt",
@@ -159,7 +159,7 @@ def test_closed_terminal_ends_no_command_that_ignores_it() -> None:
     """nohup(1) has SIGHUP ignored, and it stays so while a lab runs."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with run_module._ended_in_order():
+        with lab_run._ended_in_order():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             assert callable(signal.getsignal(signal.SIGTERM))
     finally:
@@ -172,6 +172,6 @@ def test_pytest_that_breaks_down_has_judged_nothing(tmp_path: Path) -> None:
     report = RunReport("", "", complete=True, incomplete_because="", tool={}, catalogue_digest="", inventory_digest="",
                        inventory_files=())  # fmt: skip
     (tmp_path / "result.json").write_text(to_json(report))
-    assert run_module._deviations(case, tmp_path, 1)
+    assert lab_run._deviations(case, tmp_path, 1)
     with pytest.raises(LabError, match="pytest ended with 3, so that its report can't be trusted"):
-        run_module._deviations(case, tmp_path, 3)
+        lab_run._deviations(case, tmp_path, 3)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.lab.cases import case_of
+from pytest_nestvirt.lab.cases.all_cases import case_of
 from pytest_nestvirt.lab.directory import labs, new_lab
 from pytest_nestvirt.lab.processes import MARK, Process, marked, process_of, this_process
 
@@ -26,13 +26,13 @@ CASE = replace(case_of("power9"), machines=case_of("power9").machines[:1])
 UP = """
 import sys
 from pathlib import Path
-from pytest_nestvirt.lab import boot, run
+from pytest_nestvirt.lab import boot, lab_run
 from emulator_stand_in import emulated_by
 from test_lab_leaves_nothing import CASE, STAND_IN
 
 boot._answer = lambda case, lab, tell: None
-run.supplies_of = lambda case, tell, refresh: emulated_by(Path(sys.argv[1]), STAND_IN, case)
-with run.running(CASE, print, keep=True):
+lab_run.supplies_of = lambda case, tell, refresh: emulated_by(Path(sys.argv[1]), STAND_IN, case)
+with lab_run.running(CASE, print, keep=True):
     pass
 """
 TESTS = Path(__file__).parent

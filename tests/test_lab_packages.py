@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.lab import apt, doctor, store
-from pytest_nestvirt.lab.apt import Apt, Mirrors, Package
-from pytest_nestvirt.lab.apt_settings import carried_over, of_system, settings
-from pytest_nestvirt.lab.disk import write_disk
-from pytest_nestvirt.lab.image import BASE, DISK, USERLAND, Recipe, build, unpack
+from pytest_nestvirt.lab.image.disk import write_disk
+from pytest_nestvirt.lab.image.kernel_image import BASE, DISK, USERLAND, Recipe, build, unpack
 from pytest_nestvirt.lab.locking import alone
+from pytest_nestvirt.lab.packages import apt, doctor, store
+from pytest_nestvirt.lab.packages.apt import Apt, Mirrors, Package
+from pytest_nestvirt.lab.packages.apt_settings import carried_over, of_system, settings
+from pytest_nestvirt.lab.packages.store import Order, obtain
 from pytest_nestvirt.lab.places import cache_directory, state_directory
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.lab.store import Order, obtain
 
 HOSTILE = """
 Acquire::AllowInsecureRepositories "true";
@@ -107,7 +107,7 @@ def test_configuration_of_the_system_can_not_have_it_accepted(tmp_path: Path) ->
     parts.mkdir()
     (parts / "99hostile").write_text(HOSTILE.replace("RAN", str(tmp_path / "ran")))
     script = (
-        "import sys; from pathlib import Path; from pytest_nestvirt.lab.apt import Apt, Mirrors\n"
+        "import sys; from pathlib import Path; from pytest_nestvirt.lab.packages.apt import Apt, Mirrors\n"
         "from pytest_nestvirt.lab.problem import LabError\n"
         "where = Path(sys.argv[1]); uri = f'file:{where}/mirror'\n"
         "try: Apt(where / 'apt', 'bookworm', 'amd64', Mirrors(uri, uri)).update()\n"

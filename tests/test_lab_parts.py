@@ -17,26 +17,26 @@ from emulator_stand_in import emulated_by
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.catalogue.load import embedded_suites, load_catalogue
-from pytest_nestvirt.catalogue.model import Stance
-from pytest_nestvirt.inventory.load import load_inventory
+from pytest_nestvirt.catalogue.load_catalogue import embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.requirement import Stance
+from pytest_nestvirt.inventory.load_inventory import load_inventory
 from pytest_nestvirt.lab.access import write_access
-from pytest_nestvirt.lab.apt import Package, content_key
-from pytest_nestvirt.lab.cases import CASES, case_of
-from pytest_nestvirt.lab.console import Mark, death, last_lines, marks
-from pytest_nestvirt.lab.cpio import Archive
+from pytest_nestvirt.lab.cases.all_cases import CASES, case_of
+from pytest_nestvirt.lab.cases.emulators import BOCHS
+from pytest_nestvirt.lab.cases.judged import deviations
+from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.doctor import Lack, remedy
-from pytest_nestvirt.lab.emulators import BOCHS
-from pytest_nestvirt.lab.judged import deviations
+from pytest_nestvirt.lab.image.cpio import Archive
+from pytest_nestvirt.lab.image.overlay import Guest, Settings, overlay
+from pytest_nestvirt.lab.image.qemu_command import guest_command, outer_command
 from pytest_nestvirt.lab.keys import KeyPair, Keys
-from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.machine.console import Mark, death, last_lines, marks
 from pytest_nestvirt.lab.outermost import Outermost
-from pytest_nestvirt.lab.overlay import Guest, Settings, overlay
+from pytest_nestvirt.lab.packages.apt import Package, content_key
+from pytest_nestvirt.lab.packages.doctor import Lack, remedy
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.lab.qemu import guest_command, outer_command
-from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
-from pytest_nestvirt.run.suites_found import suite_folders
+from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, StanceReport
+from pytest_nestvirt.run.suite_paths import suite_folders
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 INIT = Path(__file__).parent.parent / "pytest_nestvirt/lab/init.sh"

@@ -13,20 +13,20 @@ from typing import cast
 import pytest
 from emulator_stand_in import emulated_by
 
-from pytest_nestvirt.lab import boot, qmp, watch
-from pytest_nestvirt.lab import snapshot as snapshot_module
+from pytest_nestvirt.lab import boot, qmp
 from pytest_nestvirt.lab.boot import Up, bring_up
-from pytest_nestvirt.lab.cases import case_of
+from pytest_nestvirt.lab.cases.all_cases import case_of
 from pytest_nestvirt.lab.directory import new_lab
-from pytest_nestvirt.lab.image import Image
+from pytest_nestvirt.lab.image.kernel_image import Image
+from pytest_nestvirt.lab.image.toolbox import Toolbox
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.locking import alone
+from pytest_nestvirt.lab.machine import saved_state, watch
+from pytest_nestvirt.lab.machine.saved_state import snapshot_of
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.qmp import Monitor
-from pytest_nestvirt.lab.snapshot import snapshot_of
 from pytest_nestvirt.lab.supply import Supplies
-from pytest_nestvirt.lab.toolbox import Toolbox
 
 Emulate = Callable[[str], None]
 CASE = case_of("power9")
@@ -163,10 +163,10 @@ class SlowMonitor:
 
 def test_snapshot_that_is_given_up_is_called_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is still being written when it goes on would stand still once it has been."""
-    monkeypatch.setattr(snapshot_module, "_SAVING_SECONDS", 0.1)
+    monkeypatch.setattr(saved_state, "_SAVING_SECONDS", 0.1)
     monitor = SlowMonitor()
     with pytest.raises(LabError, match="could not be written: active"):
-        snapshot_module._write(cast("Monitor", monitor), tmp_path / "state")
+        saved_state._write(cast("Monitor", monitor), tmp_path / "state")
     assert monitor.asked[-2:] == ["migrate_cancel", "query-migrate"]
 
 
@@ -179,7 +179,7 @@ def test_half_written_snapshot_is_removed_unless_somebody_is_writing_it(
     for name in (".saving-used", ".saving-left"):
         (snapshots / name).mkdir(parents=True)
     with alone(snapshots / ".saving-used"):
-        snapshot_module.sweep()
+        saved_state.sweep()
         assert [path.name for path in snapshots.iterdir()] == [".saving-used"]
-    snapshot_module.sweep()
+    saved_state.sweep()
     assert not list(snapshots.iterdir())

@@ -9,14 +9,14 @@ import pytest
 from cpuinfo_texts import INTEL, x86
 from test_domain_is_what_libvirt_defines import ROW, xml
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.facts.core import Unobservable, facts_of, observing
-from pytest_nestvirt.facts.domain import GuestDomain
-from pytest_nestvirt.facts.dump import dump
-from pytest_nestvirt.facts.libvirt import DUMP, LIST
+from pytest_nestvirt.cli.facts_json import dump
+from pytest_nestvirt.facts.libvirt.domain import GuestDomain
+from pytest_nestvirt.facts.libvirt.libvirt import DUMP, LIST
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.facts.packages import Packages
-from pytest_nestvirt.inventory.model import Connection, Environment, Host, Inventory
+from pytest_nestvirt.facts.system.packages import Packages
+from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory
+from pytest_nestvirt.observation.fact import Unobservable, facts_of, observing
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 L0 = Host("kvm01", 0, None, Connection.RECORDED, environment=Environment.DEV)
 L1 = Host("l1", 1, "kvm01", Connection.RECORDED, domain="Intel-L1")

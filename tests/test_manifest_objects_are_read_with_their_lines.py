@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from manifest_trios import CLASS, EVERYTHING, IMAGE, MACHINE, PROVIDER, but
 
-from pytest_nestvirt.facts import vm_class as field
-from pytest_nestvirt.facts.cloud_config import is_public_key
-from pytest_nestvirt.facts.core import Unobservable, facts_of, observing
-from pytest_nestvirt.facts.manifest import ManifestObject
-from pytest_nestvirt.facts.manifest_files import ManifestError, load_manifests
-from pytest_nestvirt.facts.manifest_set import ManifestSet, Surroundings
-from pytest_nestvirt.facts.virtual_machine import VirtualMachine
-from pytest_nestvirt.facts.vm_class import VmClass
+from pytest_nestvirt.manifests import vm_class as field
+from pytest_nestvirt.manifests.cloud_config import is_public_key
+from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
+from pytest_nestvirt.manifests.manifest_set import ManifestSet, Surroundings
+from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
+from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.observation.fact import Unobservable, facts_of, observing
 
 DOCUMENTS = Path(__file__).parent / "data/virtrigaud"
 Load = Callable[..., ManifestSet]

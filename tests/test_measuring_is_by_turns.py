@@ -20,16 +20,16 @@ from small_runs import inventory, run_pytest, suite, verdicts
 from sshd import Sshd
 from test_plugin_ssh import access
 
-from pytest_nestvirt.collect.archive import load, save
-from pytest_nestvirt.collect.by_turns import measure_chains
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect.interleaved import measure_chains
 from pytest_nestvirt.collect.measure import Choice, common_kernel, offers, parse_answer, script, turn
-from pytest_nestvirt.collect.measurement import SECTION, Measured, Round, parse, written
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.machine import build_machines
 from pytest_nestvirt.facts.performance import NORMAL, SAME_BUILD, Resource, rate_of, ratio_of
-from pytest_nestvirt.inventory.model import Connection, Host, Inventory
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.snapshot.archive import load, save
+from pytest_nestvirt.snapshot.measurement import SECTION, Measured, Round, parse, written
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.transport.base import Completed, Transport, TransportError
 from pytest_nestvirt.transport.pool import Transports
 

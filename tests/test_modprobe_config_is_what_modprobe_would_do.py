@@ -12,10 +12,9 @@ from cpuinfo_texts import reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.kernel import Kernel
-from pytest_nestvirt.facts.modprobe import (
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.kvm.modprobe import Modprobe
+from pytest_nestvirt.facts.kvm.modprobe_files import (
     DIRECTORIES,
     ModuleOption,
     Origin,
@@ -29,9 +28,10 @@ from pytest_nestvirt.facts.modprobe import (
     rejected_by_kernel,
     split_parameters,
 )
-from pytest_nestvirt.facts.modprobe_config import Modprobe
-from pytest_nestvirt.facts.operating_system import Os
-from pytest_nestvirt.facts.windows import Windows
+from pytest_nestvirt.facts.system.operating_system import Os
+from pytest_nestvirt.facts.system.windows import Windows
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 Sections = Mapping[str, str | bytes | Status]
 NOTHING: Sections = {**dict.fromkeys(DIRECTORIES, ""), "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=/dev/sda1 ro\n"}

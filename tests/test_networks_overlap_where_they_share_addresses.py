@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_sections import Sections, machine
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.access import Users, parse_listing
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.network_xml import Network, parse_network
-from pytest_nestvirt.facts.networks import Networks, Overlap
+from pytest_nestvirt.facts.kvm.device_access import Users, parse_listing
+from pytest_nestvirt.facts.libvirt.network_xml import Network, parse_network
+from pytest_nestvirt.facts.libvirt.networks import Networks, Overlap
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 LIST = "sos_commands/virsh/virsh_-r_net-list"
 DUMP = "sos_commands/virsh/virsh_-r_net-dumpxml_"

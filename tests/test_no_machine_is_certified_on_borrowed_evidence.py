@@ -17,10 +17,10 @@ from recorded_machines import (
     power,
 )
 
-from pytest_nestvirt.collect.snapshot import Section, Snapshot
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.cpu import Capable
-from pytest_nestvirt.facts.parentage import contradiction, same_system
+from pytest_nestvirt.derived.identity import contradiction, same_system
+from pytest_nestvirt.facts.processor.cpu import Capable
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot
 
 BOOT = "proc/sys/kernel/random/boot_id"
 DMESG = "sos_commands/kernel/dmesg"

@@ -15,13 +15,13 @@ from cpuinfo_texts import reader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable, observing
-from pytest_nestvirt.facts.kernel import Kernel
-from pytest_nestvirt.facts.operating_system import Os
-from pytest_nestvirt.facts.os_match import matches
-from pytest_nestvirt.facts.os_release import parse_os_release, parse_redhat_release, unquote, version_numbers
-from pytest_nestvirt.facts.windows import Windows
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.system.operating_system import Os
+from pytest_nestvirt.facts.system.os_expression import matches
+from pytest_nestvirt.facts.system.os_release import parse_os_release, parse_redhat_release, unquote, version_numbers
+from pytest_nestvirt.facts.system.windows import Windows
+from pytest_nestvirt.observation.fact import Unobservable, observing
+from pytest_nestvirt.snapshot.snapshot import Status
 
 Sections = Mapping[str, str | bytes | Status]
 CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)

@@ -6,9 +6,9 @@ import pytest
 from recorded_machines import HARDWARE, XEON, Texts, cpuinfo, domain, intel_chain, machines
 from rhel8_trios import AWS, AZURE, GCE, HYPERV, NO_DMI, VMWARE, XEN, foreign
 
+from pytest_nestvirt.derived.identity import contradiction
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.parentage import contradiction
-from pytest_nestvirt.inventory.model import Connection, Provider
+from pytest_nestvirt.inventory.host import Connection, Provider
 
 DEFINED = "0b0e1b2a-2f0e-4c8a-9d6e-1f2e3d4c5b6a"
 SWAPPED = "2a1b0e0b-0e2f-8a4c-9d6e-1f2e3d4c5b6a"

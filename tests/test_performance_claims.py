@@ -11,12 +11,12 @@ from stoney_trios import NEW
 from suite_checks import assert_told_apart, by_case, catalogue_of, verdict_on
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies
-from pytest_nestvirt.catalogue.load import embedded_suites, load_catalogue
-from pytest_nestvirt.catalogue.model import Needs
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable, observing
+from pytest_nestvirt.catalogue.load_catalogue import embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.requirement import Needs
 from pytest_nestvirt.facts.performance import Resource
-from pytest_nestvirt.run.suites_found import suite_folders
+from pytest_nestvirt.observation.fact import Unobservable, observing
+from pytest_nestvirt.run.suite_paths import suite_folders
+from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.verdict import Kind, Verdict
 
 FOLDERS = {trio.requirement: folder for folder, trio in trios()}

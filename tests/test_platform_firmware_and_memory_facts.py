@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from cpuinfo_texts import reader
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.firmware import Firmware
-from pytest_nestvirt.facts.memory import Memory
+from pytest_nestvirt.facts.kernel.firmware import Firmware
+from pytest_nestvirt.facts.kernel.memory import Memory
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 TABLES = "sys/firmware/acpi/tables/"
 GROUPS = "sys/kernel/iommu_groups/"

@@ -9,9 +9,9 @@ from cpuinfo_texts import ARM, INTEL, KVM_PSERIES, PLAIN, RISCV, dmi, platform_o
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.platform import Platform
+from pytest_nestvirt.facts.platform.platform import Platform
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 Sections = Mapping[str, str | bytes | Status]
 

@@ -14,7 +14,7 @@ import pytest
 from small_runs import inventory, run_pytest, running_pytest, suite, verdicts
 from sshd import Sshd
 
-from pytest_nestvirt.collect.archive import load, save
+from pytest_nestvirt.snapshot.archive import load, save
 
 ARGUMENTS = ("house", "--hosts=inventory.yml", "--nestvirt-report=out")
 

@@ -11,9 +11,9 @@ import pytest
 from probe_transports import NONCE, PlayedTransport, ShellTransport, frames, host, nonce_of, printed
 
 from pytest_nestvirt.collect.probe import ProbeError, collect, probe_input
-from pytest_nestvirt.collect.snapshot import Origin, Status
-from pytest_nestvirt.collect.windows import looks_like_windows, windows_command
-from pytest_nestvirt.inventory.model import Become, Connection
+from pytest_nestvirt.collect.windows_probe import looks_like_windows, windows_command
+from pytest_nestvirt.inventory.host import Become, Connection
+from pytest_nestvirt.snapshot.snapshot import Origin, Status
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
 
 
@@ -203,7 +203,7 @@ def test_other_hosts_are_not_taken_for_windows(exit_code: int, said: bytes) -> N
 def test_collecting_imports_no_ssh_library() -> None:
     """Nothing of collection needs paramiko or pytest."""
     code = (
-        "import sys; before = set(sys.modules); import pytest_nestvirt.collect.fleet, pytest_nestvirt.collect.archive; "
+        "import sys; before = set(sys.modules); import pytest_nestvirt.collect.fleet, pytest_nestvirt.snapshot.archive; "
         "print(sorted({'paramiko', 'pytest'} & set(sys.modules) - before))"
     )
     assert ShellTransport(["sh"]).run(f'"{sys.executable}" -c "{code}"').stdout == b"[]\n"

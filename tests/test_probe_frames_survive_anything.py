@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from probe_transports import NONCE, frames
 
 from pytest_nestvirt.collect.frames import one_line, parse_frames
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 MARK = f"\n@{NONCE} ".encode()
 bodies = st.binary(max_size=200)

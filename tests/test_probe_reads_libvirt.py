@@ -12,10 +12,10 @@ from probe_transports import NONCE
 
 from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.probe import probe_input
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.facts.core import Reader, Unobservable
-from pytest_nestvirt.facts.domcapabilities import DomainCapabilities
-from pytest_nestvirt.inventory.model import Become
+from pytest_nestvirt.facts.libvirt.domcapabilities import DomainCapabilities
+from pytest_nestvirt.inventory.host import Become
+from pytest_nestvirt.observation.fact import Reader, Unobservable
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 VIRSH = shutil.which("virsh")
 DOMAIN = """<domain type="test"><name>{name}</name><uuid>{uuid}</uuid><memory>1024</memory>

@@ -12,9 +12,9 @@ from probe_transports import NONCE
 
 from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.probe import probe_input
-from pytest_nestvirt.collect.snapshot import Section, Snapshot, Status
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.inventory.model import Become, Connection, Host, Inventory, Provider
+from pytest_nestvirt.inventory.host import Become, Connection, Host, Inventory, Provider
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 TOOLS = ("sh", "head", "tail", "grep", "sed", "ls", "tr", "cat", "id", "uname", "timeout", "df", "od")
 

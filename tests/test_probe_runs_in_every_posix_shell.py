@@ -14,9 +14,9 @@ from probe_transports import NONCE
 
 from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.probe import probe_input
-from pytest_nestvirt.collect.sections import FIXED
-from pytest_nestvirt.collect.snapshot import Section, Status
-from pytest_nestvirt.inventory.model import Become
+from pytest_nestvirt.inventory.host import Become
+from pytest_nestvirt.snapshot.sections import FIXED
+from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 BUSYBOX_TOOLS = ("sh", "head", "grep", "ls", "tr", "cat", "id", "uname", "timeout", "dmesg")

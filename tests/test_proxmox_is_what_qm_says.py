@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_sections import Sections, guest_of, machine
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.qm import parse_config, parse_cpu, parse_showcmd
+from pytest_nestvirt.facts.providers.qm import parse_config, parse_cpu, parse_showcmd
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 CONFIG = "cores: 4\ncpu: host,flags=+aes;-pcid\nmachine: q35\nmemory: 16384\nname: l1\n\n[snap1]\ncpu: kvm64\n"
 SHOWCMD = (

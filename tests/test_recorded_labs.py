@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from test_recorded_inventories import ROOT, Run, run
 
-from pytest_nestvirt.inventory.load import load_inventory
+from pytest_nestvirt.inventory.load_inventory import load_inventory
 
 INVENTORY = ROOT / "inventories/recorded-lab.yml"
 NO_VIRSH = {"L1-PASSTHROUGH", "L1-CPU-REWRITE"}

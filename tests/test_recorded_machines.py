@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.collect.archive import load
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.facts.machine import Machine, build_machines
-from pytest_nestvirt.inventory.load import load_inventory
-from pytest_nestvirt.inventory.model import Connection, Inventory, Provider
+from pytest_nestvirt.inventory.host import Connection, Inventory, Provider
+from pytest_nestvirt.inventory.load_inventory import load_inventory
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.archive import load
+from pytest_nestvirt.snapshot.snapshot import Status
 
 INVENTORIES = Path(__file__).parent.parent / "inventories"
 RECORDED = INVENTORIES / "recorded"

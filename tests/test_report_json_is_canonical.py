@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_runs import ANY_EVIDENCE, HOSTILE, case, host, run, violating_run
 
-from pytest_nestvirt.catalogue.model import Needs, Stance
-from pytest_nestvirt.report.canonical import SCHEMA_FILE, ReportError, load_json, to_json, write_json
-from pytest_nestvirt.report.model import (
+from pytest_nestvirt.catalogue.requirement import Needs, Stance
+from pytest_nestvirt.report.case import (
     SCHEMA_VERSION,
     Case,
     ChainReport,
@@ -24,6 +23,7 @@ from pytest_nestvirt.report.model import (
     RunReport,
     StanceReport,
 )
+from pytest_nestvirt.report.result_json import SCHEMA_FILE, ReportError, load_json, to_json, write_json
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_FILE.read_text())

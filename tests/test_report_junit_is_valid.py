@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from lxml import etree
 from report_runs import ANY_EVIDENCE, HOSTILE, case, host, run, violating_run
 
-from pytest_nestvirt.catalogue.model import Needs, Stance
-from pytest_nestvirt.report.conclusion import CONFORMING, chain_results
+from pytest_nestvirt.catalogue.requirement import Needs, Stance
+from pytest_nestvirt.report.case import Case, ChainReport, RunReport
+from pytest_nestvirt.report.chain_state import CONFORMING, chain_results
 from pytest_nestvirt.report.junit import slug, to_junit, write_junit
-from pytest_nestvirt.report.model import Case, ChainReport, RunReport
 from pytest_nestvirt.report.writing import ReportError
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 

@@ -10,9 +10,9 @@ import pytest
 from report_runs import violating_run
 from small_runs import MACHINE, inventory, record, run_pytest, suite
 
-from pytest_nestvirt.report.canonical import write_json
 from pytest_nestvirt.report.files import remove_earlier
 from pytest_nestvirt.report.junit import write_junit
+from pytest_nestvirt.report.result_json import write_json
 from pytest_nestvirt.report.writing import ReportError
 
 RUN = ("house", "--hosts=inventory.yml", "--nestvirt-report=out")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_runs import case, host, run
 
-from pytest_nestvirt.catalogue.model import Needs
-from pytest_nestvirt.report.conclusion import CONFORMING, State, chain_results
-from pytest_nestvirt.report.model import ChainReport, RunReport
+from pytest_nestvirt.catalogue.requirement import Needs
+from pytest_nestvirt.report.case import ChainReport, RunReport
+from pytest_nestvirt.report.chain_state import CONFORMING, State, chain_results
 from pytest_nestvirt.verdict import Obligation, Verdict
 
 MUST, SHOULD = Obligation.MUST, Obligation.SHOULD

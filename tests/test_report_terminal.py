@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_runs import ANY_EVIDENCE, HOSTILE, case, host, run, violating_run
 
-from pytest_nestvirt.catalogue.model import Stance
-from pytest_nestvirt.report.message import headline, render_case
-from pytest_nestvirt.report.model import ChainReport, Evidence, RunReport, StanceReport
+from pytest_nestvirt.catalogue.requirement import Stance
+from pytest_nestvirt.report.case import ChainReport, Evidence, RunReport, StanceReport
+from pytest_nestvirt.report.case_text import headline, render_case
 from pytest_nestvirt.report.properties import user_properties
 from pytest_nestvirt.report.summary import LISTED, summary_lines
 from pytest_nestvirt.verdict import Obligation, Verdict

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_runs import HOSTILE
 
-from pytest_nestvirt.report.harmless import block, plain
+from pytest_nestvirt.report.sanitize import block, plain
 
 ANYTHING = st.text(st.characters(codec=None), max_size=200)
 

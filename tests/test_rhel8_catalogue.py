@@ -35,12 +35,12 @@ from rhel8_trios import (
 from test_rhel8_trios import CATALOGUE, TRIOS, checks, verdict_of
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance
+from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Stance
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.inventory.model import Environment, Provider
-from pytest_nestvirt.report.model import Case
+from pytest_nestvirt.inventory.host import Environment, Provider
+from pytest_nestvirt.report.case import Case
 from pytest_nestvirt.verdict import Kind, Verdict
 
 __all__ = ["checks"]

@@ -9,8 +9,8 @@ from recorded_machines import intel_chain
 from rhel8_trios import Trio, l0, trios
 from suite_checks import assert_told_apart, by_case, catalogue_of, checks_of, read_only, verdict_of, verdict_on
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable, observing
+from pytest_nestvirt.observation.fact import Unobservable, observing
+from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.verdict import Verdict
 
 __all__ = ["verdict_of"]

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from linux_chains import offered
 from recorded_machines import Recorded, Texts, machines
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.domcapabilities import parse_host_model
-from pytest_nestvirt.facts.guest_cpu import parse_cpu_option
-from pytest_nestvirt.facts.identity import same_uuid
+from pytest_nestvirt.derived.guest_cpu import parse_cpu_option
+from pytest_nestvirt.facts.kernel.module_table import parse_modules
+from pytest_nestvirt.facts.libvirt.domcapabilities import parse_host_model
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.module_table import parse_modules
+from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 
 def machine(sections: Texts) -> Machine:
@@ -65,7 +65,7 @@ def test_a_module_without_a_row_may_be_built_in() -> None:
 
 def test_users_are_evidence_under_the_name_of_the_module() -> None:
     """Whoever asks for the users of kvm is shown to have read /proc/modules."""
-    from pytest_nestvirt.facts.core import observing
+    from pytest_nestvirt.observation.fact import observing
 
     one = machine({"proc/modules": TABLE})
     with observing() as seen:

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.collect.archive import load
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.collect.snapshot_error import SnapshotError
-from pytest_nestvirt.collect.tree import sections_of
-from pytest_nestvirt.collect.unpack import Limits, read_archive
+from pytest_nestvirt.snapshot.archive import load
+from pytest_nestvirt.snapshot.snapshot import Status
+from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.tree import sections_of
+from pytest_nestvirt.snapshot.unpack import Limits, read_archive
 
 CPUINFO = b"processor\t: 0\n"
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from probe_transports import ShellTransport, host
 
-from pytest_nestvirt.collect.archive import file_of, load, save
 from pytest_nestvirt.collect.fleet import Collected
 from pytest_nestvirt.collect.probe import collect
-from pytest_nestvirt.collect.sections import FIXED
-from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.collect.snapshot_error import SnapshotError
 from pytest_nestvirt.collect.wire import pack, unpack
-from pytest_nestvirt.inventory.model import Connection, Deadlines, SshAccess
+from pytest_nestvirt.inventory.host import Connection, Deadlines, SshAccess
+from pytest_nestvirt.snapshot.archive import file_of, load, save
+from pytest_nestvirt.snapshot.sections import FIXED
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
+from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
 
 FORMS = ("host", "host.tar", "host.tar.gz", "host.tar.xz")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.collect.archive import load
-from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot, Status
+from pytest_nestvirt.snapshot.archive import load
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
 
 FILES = {
     "version.txt": "sos version: 4.7.2\n",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sshd import Sshd, public, why_not
 
-from pytest_nestvirt.inventory.model import Become, Connection, Host
+from pytest_nestvirt.inventory.host import Become, Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 from pytest_nestvirt.transport.ssh import SshTransport

@@ -13,11 +13,11 @@ import pytest
 from paramiko.buffered_pipe import BufferedPipe
 from sshd import Sshd, free_port, public
 
-from pytest_nestvirt.inventory.model import Deadlines, Host
+from pytest_nestvirt.inventory.host import Deadlines, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, TransportError
 from pytest_nestvirt.transport.dial import dial
-from pytest_nestvirt.transport.session import _Wakeup
 from pytest_nestvirt.transport.ssh import SshTransport
+from pytest_nestvirt.transport.ssh_session import _Wakeup
 
 SHORT = Deadlines(connect=0.5, authenticate=0.5, command=1.0)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sshd import Sshd, free_port
 
-from pytest_nestvirt.collect.snapshot import Snapshot
-from pytest_nestvirt.inventory.model import Connection, Deadlines, Host, Inventory
+from pytest_nestvirt.inventory.host import Connection, Deadlines, Host, Inventory
+from pytest_nestvirt.snapshot.snapshot import Snapshot
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.pool import Transports
 from pytest_nestvirt.transport.ssh import SshTransport

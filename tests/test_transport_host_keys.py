@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sshd import Sshd, make_key, public
 
-from pytest_nestvirt.inventory.model import HostKeyPolicy
+from pytest_nestvirt.inventory.host import HostKeyPolicy
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.host_keys import parse_known_hosts
 from pytest_nestvirt.transport.ssh import SshTransport

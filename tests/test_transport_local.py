@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.inventory.model import Connection, Host
+from pytest_nestvirt.inventory.host import Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 

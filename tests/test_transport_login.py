@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sshd import Sshd, make_key
 
-from pytest_nestvirt.inventory.model import Connection, Host, SshAccess
+from pytest_nestvirt.inventory.host import Connection, Host, SshAccess
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.ssh import SshTransport
 from pytest_nestvirt.transport.ssh_config import parse_jump, resolve_login

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.inventory.model import Connection, Host, Inventory
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.pool import Transports
 from pytest_nestvirt.transport.recorded import RecordedTransport

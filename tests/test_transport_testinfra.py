@@ -11,7 +11,7 @@ import pytest
 import testinfra.host
 from sshd import Sshd
 
-from pytest_nestvirt.inventory.model import Connection, Host
+from pytest_nestvirt.inventory.host import Connection, Host
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 from pytest_nestvirt.transport.ssh import SshTransport

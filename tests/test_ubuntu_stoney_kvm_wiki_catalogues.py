@@ -14,9 +14,9 @@ from rhel8_trios import UNKNOWN_OS, l0
 from suite_checks import catalogue_of, checks_of, read_only, verdict_on
 
 from pytest_nestvirt.catalogue.applicability import State, suite_applies
-from pytest_nestvirt.catalogue.model import Needs, Stance
+from pytest_nestvirt.catalogue.requirement import Needs, Stance
 from pytest_nestvirt.catalogue.trace import trace
-from pytest_nestvirt.inventory.model import Provider
+from pytest_nestvirt.inventory.host import Provider
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 IDS = {

@@ -29,7 +29,7 @@ from stoney_trios import LINE, NEW, configured
 from suite_checks import verdict_on
 from ubuntu_trios import BIONIC, JAMMY, NO_XML, OFF, SWITCHED_OFF, shipped_file
 
-from pytest_nestvirt.facts.guest_cpu import told_mode
+from pytest_nestvirt.derived.guest_cpu import told_mode
 from pytest_nestvirt.verdict import Verdict
 
 PLAIN = xeon("fpu lm hypervisor")

@@ -18,7 +18,7 @@ from small_runs import MACHINE, inventory, record, run_pytest, verdicts
 from suite_checks import catalogue_of, checks_of, judged_machine, read_only, verdict_of
 from virtrigaud_chains import libvirt_chain
 
-from pytest_nestvirt.catalogue.model import Needs
+from pytest_nestvirt.catalogue.requirement import Needs
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.verdict import Verdict
 

@@ -11,9 +11,9 @@ from manifest_trios import ManifestTrio, manifest_trios
 from suite_checks import CASES, catalogue_of, checks_of, read_only, verdict_of
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.model import Requirement
-from pytest_nestvirt.facts.manifest import ManifestObject
-from pytest_nestvirt.facts.manifest_files import load_manifests
+from pytest_nestvirt.catalogue.requirement import Requirement
+from pytest_nestvirt.manifests.load_manifests import load_manifests
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.verdict import Verdict
 
 CATALOGUE = catalogue_of("virtrigaud")

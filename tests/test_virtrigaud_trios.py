@@ -14,9 +14,9 @@ from virtrigaud_chains import libvirt_chain, proxmox_chain, vsphere_chain
 from virtrigaud_trios import virtrigaud_trios
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.model import Requirement
+from pytest_nestvirt.catalogue.requirement import Requirement
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.manifest_files import load_manifests
+from pytest_nestvirt.manifests.load_manifests import load_manifests
 from pytest_nestvirt.verdict import Verdict
 
 CATALOGUE = catalogue_of("virtrigaud")

@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machine_sections import guest_of, machine
 
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.dump import dump
-from pytest_nestvirt.facts.vmx import parse_vmx
-from pytest_nestvirt.inventory.model import Provider
+from pytest_nestvirt.cli.facts_json import dump
+from pytest_nestvirt.facts.providers.vmx import parse_vmx
+from pytest_nestvirt.inventory.host import Provider
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 
 VMX = """.encoding = "UTF-8"
 config.version = "8"

@@ -12,11 +12,11 @@ from machine_sections import machine
 from probe_transports import PlayedTransport, frames, host, printed
 
 from pytest_nestvirt.collect.probe import ProbeError, collect
-from pytest_nestvirt.collect.snapshot import Status
-from pytest_nestvirt.collect.windows import SECONDS
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.windows import HyperVRequirements, Windows, parse_objects, parse_properties
-from pytest_nestvirt.inventory.model import Deadlines
+from pytest_nestvirt.collect.windows_probe import SECONDS
+from pytest_nestvirt.facts.system.windows import HyperVRequirements, Windows, parse_objects, parse_properties
+from pytest_nestvirt.inventory.host import Deadlines
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.transport.base import Completed
 
 PLACE = "nestvirt/windows/"

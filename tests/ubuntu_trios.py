@@ -8,7 +8,7 @@ from linux_chains import EXPANDED, HOST_MODEL, HOST_PASSTHROUGH, UNLOADED, amd, 
 from recorded_machines import NO_KVM, Chain, Texts, modprobe
 from rhel8_trios import LIMIT, MUST, TOLD, Trio, denied, l0, l1, unread
 
-from pytest_nestvirt.collect.snapshot import Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 JAMMY = ("ubuntu", "22.04", "5.15.0-91-generic")
 BIONIC = ("ubuntu", "18.04", "4.15.0-213-generic")

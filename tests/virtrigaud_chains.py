@@ -5,7 +5,7 @@ from __future__ import annotations
 from linux_chains import definition, intel
 from recorded_machines import HARDWARE, Chain, Recorded, Texts, cpuinfo, kernel, system, without_modules
 
-from pytest_nestvirt.inventory.model import Provider
+from pytest_nestvirt.inventory.host import Provider
 
 JAMMY = ("ubuntu", "22.04", "5.15.0-91-generic")
 BOOKWORM = ("debian", "12", "6.1.0-18-amd64")

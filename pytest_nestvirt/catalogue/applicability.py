@@ -13,13 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_nestvirt.catalogue.conditions import Conditions, kernel_expression
-from pytest_nestvirt.catalogue.model import Level, Requirement, Stance, Suite, level_name
-from pytest_nestvirt.catalogue.object_questions import OBJECT_QUESTIONS
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.manifest import ManifestObject
-from pytest_nestvirt.facts.os_match import OsMatch, parse
-from pytest_nestvirt.facts.render import render
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.catalogue.manifest_conditions import OBJECT_QUESTIONS
+from pytest_nestvirt.catalogue.requirement import Level, Requirement, Stance, Suite, level_name
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.facts.system.os_expression import OsMatch, parse
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.render import render
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine

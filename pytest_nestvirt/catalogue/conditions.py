@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from pytest_nestvirt.inventory.model import Connection, Environment, Provider
+from pytest_nestvirt.inventory.host import Connection, Environment, Provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from pytest_nestvirt.catalogue.model import UNDECIDED, Stance
+from pytest_nestvirt.catalogue.requirement import UNDECIDED, Stance
 from pytest_nestvirt.verdict import Verdict
 
 WORST_FIRST = tuple(Stance)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_nestvirt.catalogue.load import Catalogue, CatalogueError
-from pytest_nestvirt.catalogue.model import Needs, Requirement, Suite
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError
+from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Suite
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from pytest_nestvirt.collect.probe import ProbeError, collect
-from pytest_nestvirt.collect.snapshot import Snapshot
-from pytest_nestvirt.collect.snapshot_error import SnapshotError
-from pytest_nestvirt.inventory.model import Connection, Host, Inventory
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.snapshot.snapshot import Snapshot
+from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
 from pytest_nestvirt.transport.base import CommandTimeoutError, Transport, TransportError
 
 _SETTLED_STAGES = frozenset({"configuration", "host key", "authentication"})

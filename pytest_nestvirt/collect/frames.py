@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from pytest_nestvirt.collect.snapshot import Section, Status
+from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 END = "end"
 _ERROR_LENGTH = 300

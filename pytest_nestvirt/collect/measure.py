@@ -10,7 +10,7 @@ from importlib.resources import files
 from itertools import combinations
 
 from pytest_nestvirt.collect.frames import one_line
-from pytest_nestvirt.collect.measurement import KERNEL, Round
+from pytest_nestvirt.snapshot.measurement import KERNEL, Round
 from pytest_nestvirt.transport.base import Transport
 
 OFFER = "offer"

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 from pytest_nestvirt.collect.frames import one_line, parse_frames
-from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot
-from pytest_nestvirt.collect.windows import SECONDS, SHELL_SECTION, looks_like_windows, windows_command
-from pytest_nestvirt.inventory.model import Become, Connection, Host
+from pytest_nestvirt.collect.windows_probe import SECONDS, SHELL_SECTION, looks_like_windows, windows_command
+from pytest_nestvirt.inventory.host import Become, Connection, Host
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Transport
 
 PROBE_VERSION = "1"

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pytest_nestvirt.collect.fleet import Collected
-from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
 
 _HOST = TypeAdapter(Host)
 

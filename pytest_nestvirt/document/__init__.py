@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from .compose import Placed
 from .explain import complaints, did_you_mean, explain
-from .load import Document, load_document, load_documents, parse_document
+from .load_yaml import Document, load_document, load_documents, parse_document
 from .place import DocumentError, Key, Value, dotted, one_line, seen
 
 __all__ = [

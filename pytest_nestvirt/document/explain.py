@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from .load import Document
+from .load_yaml import Document
 from .place import DocumentError, Key, one_line, seen
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, fact
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 
 SOURCE = "inventory"
 

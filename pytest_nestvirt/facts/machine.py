@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_nestvirt.collect.snapshot import Snapshot
-from pytest_nestvirt.facts.access import Permissions
-from pytest_nestvirt.facts.account import Account
-from pytest_nestvirt.facts.core import Reader, Subject, Unobservable
-from pytest_nestvirt.facts.cpu import Cpu
 from pytest_nestvirt.facts.declared import Declared
-from pytest_nestvirt.facts.domain import GuestDomain
-from pytest_nestvirt.facts.domcapabilities import DomainCapabilities
-from pytest_nestvirt.facts.firmware import Firmware
-from pytest_nestvirt.facts.guest import Guest
-from pytest_nestvirt.facts.health import Health
-from pytest_nestvirt.facts.identity import Identity
-from pytest_nestvirt.facts.kernel import Kernel
-from pytest_nestvirt.facts.kvm import Kvm
-from pytest_nestvirt.facts.libvirt import Libvirt
-from pytest_nestvirt.facts.memory import Memory
-from pytest_nestvirt.facts.modprobe_config import Modprobe
-from pytest_nestvirt.facts.module_table import LoadedModules
-from pytest_nestvirt.facts.networks import Networks
-from pytest_nestvirt.facts.operating_system import Os
-from pytest_nestvirt.facts.packages import Packages
+from pytest_nestvirt.facts.kernel.firmware import Firmware
+from pytest_nestvirt.facts.kernel.health import Health
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.kernel.memory import Memory
+from pytest_nestvirt.facts.kernel.module_table import LoadedModules
+from pytest_nestvirt.facts.kvm.device_access import Permissions
+from pytest_nestvirt.facts.kvm.kvm import Kvm
+from pytest_nestvirt.facts.kvm.modprobe import Modprobe
+from pytest_nestvirt.facts.libvirt.domain import GuestDomain
+from pytest_nestvirt.facts.libvirt.domcapabilities import DomainCapabilities
+from pytest_nestvirt.facts.libvirt.libvirt import Libvirt
+from pytest_nestvirt.facts.libvirt.networks import Networks
+from pytest_nestvirt.facts.libvirt.qemu import Qemu
 from pytest_nestvirt.facts.performance import Performance
-from pytest_nestvirt.facts.platform import Platform
-from pytest_nestvirt.facts.proxmox import GuestPve, Proxmox
-from pytest_nestvirt.facts.qemu import Qemu
-from pytest_nestvirt.facts.virtual_machine import VirtualMachine
-from pytest_nestvirt.facts.vsphere import GuestVmx, Vsphere
-from pytest_nestvirt.facts.windows import Windows
-from pytest_nestvirt.inventory.model import Host, Inventory
+from pytest_nestvirt.facts.platform.machine_uuid import Identity
+from pytest_nestvirt.facts.platform.platform import Platform
+from pytest_nestvirt.facts.processor.cpu import Cpu
+from pytest_nestvirt.facts.providers.proxmox import GuestPve, Proxmox
+from pytest_nestvirt.facts.providers.vsphere import GuestVmx, Vsphere
+from pytest_nestvirt.facts.system.account import Account
+from pytest_nestvirt.facts.system.guest_setup import Guest
+from pytest_nestvirt.facts.system.operating_system import Os
+from pytest_nestvirt.facts.system.packages import Packages
+from pytest_nestvirt.facts.system.windows import Windows
+from pytest_nestvirt.inventory.host import Host, Inventory
+from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable
+from pytest_nestvirt.snapshot.snapshot import Snapshot
 
 
 class Machine:

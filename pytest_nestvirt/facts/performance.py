@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from pytest_nestvirt.collect.measurement import SECTION, Measured, parse
-from pytest_nestvirt.facts.core import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.snapshot.measurement import SECTION, Measured, parse
 
 LEAST_ROUNDS = 3
 """Fewer have no spread worth the name."""

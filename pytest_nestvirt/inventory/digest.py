@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from .model import Host
+from .host import Host
 
 _PLACES = frozenset({"file", "line"})
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pytest_nestvirt.document import DocumentError, did_you_mean, one_line, seen
 
-from .model import Connection
-from .tree import NO_HOST, Entry
+from .host import Connection
+from .host_tree import NO_HOST, Entry
 
 SSH_PORT = 22
 _SEARCHED = 300

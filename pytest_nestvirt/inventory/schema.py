@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, Stri
 from pytest_nestvirt.document import seen
 
 from .address import Address, parse_address, parse_user, port_number
-from .model import Become, Connection, Environment, HostKeyPolicy, Provider
+from .host import Become, Connection, Environment, HostKeyPolicy, Provider
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OS_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")

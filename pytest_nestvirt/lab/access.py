@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
-from pytest_nestvirt.lab import domain
+from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
+from pytest_nestvirt.lab.image import domain_guest
+from pytest_nestvirt.lab.image.qemu_command import inner_port
 from pytest_nestvirt.lab.keys import Keys
-from pytest_nestvirt.lab.model import LabCase
-from pytest_nestvirt.lab.qemu import inner_port
 
 _IDENTITY, _KNOWN_HOSTS = "identity", "known_hosts"
 _SSH = 22
@@ -46,7 +46,7 @@ def write_access(lab: LabDirectory, case: LabCase, keys: Keys, port: int) -> Non
 
 def _place(case: LabCase, number: int, port: int) -> _Place:
     if case.machines[number].domain:
-        return _Place(domain.NETWORK.address, _SSH)
+        return _Place(domain_guest.NETWORK.address, _SSH)
     return _Place("127.0.0.1", inner_port(number) if number else port)
 
 

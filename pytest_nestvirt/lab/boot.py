@@ -9,25 +9,26 @@ import time
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pytest_nestvirt.inventory.load import load_inventory
-from pytest_nestvirt.inventory.model import Host
-from pytest_nestvirt.lab import bochs, qemu
+from pytest_nestvirt.inventory.host import Host
+from pytest_nestvirt.inventory.load_inventory import load_inventory
 from pytest_nestvirt.lab.access import write_access
-from pytest_nestvirt.lab.console import last_lines, read
+from pytest_nestvirt.lab.cases.emulators import BOCHS
+from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.emulators import BOCHS
-from pytest_nestvirt.lab.initrd import initrd
+from pytest_nestvirt.lab.image import qemu_command
+from pytest_nestvirt.lab.image.initrd import initrd
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.locking import use
-from pytest_nestvirt.lab.model import LabCase
+from pytest_nestvirt.lab.machine import bochs
+from pytest_nestvirt.lab.machine.console import last_lines, read
+from pytest_nestvirt.lab.machine.ports import free_port
+from pytest_nestvirt.lab.machine.saved_state import Snapshot, save, snapshot_of, wait_for_restore
+from pytest_nestvirt.lab.machine.watch import Watched, watch
 from pytest_nestvirt.lab.outermost import Outermost
-from pytest_nestvirt.lab.ports import free_port
+from pytest_nestvirt.lab.packages.store import Tell
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import end_marked
-from pytest_nestvirt.lab.snapshot import Snapshot, save, snapshot_of, wait_for_restore
-from pytest_nestvirt.lab.store import Tell
 from pytest_nestvirt.lab.supply import Supplies
-from pytest_nestvirt.lab.watch import Watched, watch
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.pool import Transports
 
@@ -163,7 +164,7 @@ def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *mo
 def _command(outermost: Outermost) -> list[str]:
     if outermost.case.emulator == BOCHS:
         return bochs.outer_command(outermost)
-    return qemu.outer_command(outermost)
+    return qemu_command.outer_command(outermost)
 
 
 def _answer(case: LabCase, lab: LabDirectory, tell: Tell) -> None:

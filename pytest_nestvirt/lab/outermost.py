@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.model import LabCase
 from pytest_nestvirt.lab.supply import Supplies
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from pytest_nestvirt.lab import image, toolbox
-from pytest_nestvirt.lab.doctor import HERE
-from pytest_nestvirt.lab.image import Image, Recipe
-from pytest_nestvirt.lab.model import Architecture, Emulator, LabCase
+from pytest_nestvirt.lab.cases.lab_case import Architecture, Emulator, LabCase
+from pytest_nestvirt.lab.image import kernel_image, toolbox
+from pytest_nestvirt.lab.image.kernel_image import Image, Recipe
+from pytest_nestvirt.lab.image.toolbox import Toolbox
+from pytest_nestvirt.lab.packages.doctor import HERE
+from pytest_nestvirt.lab.packages.store import Order, Tell, obtain
 from pytest_nestvirt.lab.problem import LabError
-from pytest_nestvirt.lab.store import Order, Tell, obtain
-from pytest_nestvirt.lab.toolbox import Toolbox
 
 _PROGRAMS = ("base-files", "busybox-static", "dropbear-bin", "kmod", "python3-minimal")
 _FOR_SSH = (
@@ -48,7 +48,7 @@ def _image(architecture: Architecture) -> Order:
     def make(programs: Sequence[Path], kernel: Path | None, work: Path, result: Path) -> None:
         if kernel is None:
             raise LabError(f"lab: {architecture.name} names no kernel")
-        image.build(programs, kernel, recipe, work, result)
+        kernel_image.build(programs, kernel, recipe, work, result)
 
     return Order(
         kind="images",

@@ -20,12 +20,12 @@ from xml.etree import ElementTree as ET
 
 import junit_xml
 
-from pytest_nestvirt.catalogue.model import Stance
+from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.report import files
-from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, is_unreachable
-from pytest_nestvirt.report.harmless import block, plain
-from pytest_nestvirt.report.message import evidence_text, render_case
-from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, level_label
+from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, level_label
+from pytest_nestvirt.report.case_text import evidence_text, render_case
+from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, State, chain_results, is_unreachable
+from pytest_nestvirt.report.sanitize import block, plain
 from pytest_nestvirt.report.writing import write_whole
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_nestvirt.report.harmless import plain
-from pytest_nestvirt.report.model import Case, level_label
+from pytest_nestvirt.report.case import Case, level_label
+from pytest_nestvirt.report.sanitize import plain
 
 
 def user_properties(case: Case, chains: Sequence[str]) -> list[tuple[str, str]]:

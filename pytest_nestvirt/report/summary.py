@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pytest_nestvirt.catalogue.model import Needs, Stance
-from pytest_nestvirt.report.conclusion import CONFORMING, ChainResult, State, chain_results, verified, was_left_out
-from pytest_nestvirt.report.harmless import plain
-from pytest_nestvirt.report.lines import UNBROKEN, Line, Style, cut, labelled, wrap
-from pytest_nestvirt.report.model import NOT_OBSERVABLE, Case, HostReport, RunReport, StanceReport, level_label
+from pytest_nestvirt.catalogue.requirement import Needs, Stance
+from pytest_nestvirt.report.case import NOT_OBSERVABLE, Case, HostReport, RunReport, StanceReport, level_label
+from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, State, chain_results, verified, was_left_out
+from pytest_nestvirt.report.layout import UNBROKEN, Line, Style, cut, labelled, wrap
+from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.verdict import Obligation, Verdict
 
 WORST_FIRST = (

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from pytest_nestvirt import fixtures
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.manifest import ManifestObject
-from pytest_nestvirt.inventory.model import Inventory
+from pytest_nestvirt.inventory.host import Inventory
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.marks import BOUND, REQUIREMENT
+from pytest_nestvirt.run import fixtures
 from pytest_nestvirt.run.plan import LEVELS, Fate, Plan, Planned
 
 

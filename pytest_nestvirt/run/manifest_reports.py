@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pytest_nestvirt.facts.core import Unobservable
-from pytest_nestvirt.facts.manifest import LEVEL, ManifestObject
-from pytest_nestvirt.facts.manifest_set import ManifestFile
-from pytest_nestvirt.facts.virtual_machine import VirtualMachine
-from pytest_nestvirt.facts.vm_class import VmClass
-from pytest_nestvirt.facts.vm_image import VmImage
-from pytest_nestvirt.report.harmless import plain
-from pytest_nestvirt.report.model import HostReport
+from pytest_nestvirt.manifests.manifest_object import LEVEL, ManifestObject
+from pytest_nestvirt.manifests.manifest_set import ManifestFile
+from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
+from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.manifests.vm_image import VmImage
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.report.case import HostReport
+from pytest_nestvirt.report.sanitize import plain
 
 MANIFEST = "manifest"
 """Stands for how an object was looked at, and for where what is known of it comes from."""

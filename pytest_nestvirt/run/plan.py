@@ -12,10 +12,10 @@ from enum import Enum, auto
 from functools import cached_property
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.model import Needs, Requirement, Stance, Suite, level_name
+from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.manifest import LEVEL, ManifestObject
-from pytest_nestvirt.report.model import NEEDS_PERMISSION, Case, Evidence
+from pytest_nestvirt.manifests.manifest_object import LEVEL, ManifestObject
+from pytest_nestvirt.report.case import NEEDS_PERMISSION, Case, Evidence
 from pytest_nestvirt.verdict import Verdict
 
 

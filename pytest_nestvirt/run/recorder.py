@@ -10,11 +10,11 @@ from functools import cached_property
 
 import pytest
 
-from pytest_nestvirt.facts.core import Observation, Unobservable, observing
-from pytest_nestvirt.facts.render import render
-from pytest_nestvirt.report.harmless import plain
-from pytest_nestvirt.report.message import render_case
-from pytest_nestvirt.report.model import Case, Evidence
+from pytest_nestvirt.observation.fact import Observation, Unobservable, observing
+from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.report.case import Case, Evidence
+from pytest_nestvirt.report.case_text import render_case
+from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run.plan import Fate, Planned
 from pytest_nestvirt.verdict import Blocked, Finding, PytestOutcome, Verdict, judge, pytest_outcome
 

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from importlib import metadata
 
 from pytest_nestvirt import __version__
-from pytest_nestvirt.catalogue.contradictions import conflicts
-from pytest_nestvirt.catalogue.model import Stance, Suite
+from pytest_nestvirt.catalogue.conflicts import conflicts
+from pytest_nestvirt.catalogue.requirement import Stance, Suite
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
-from pytest_nestvirt.facts.core import Unobservable
+from pytest_nestvirt.derived.identity import contradiction
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.parentage import contradiction
-from pytest_nestvirt.report.harmless import plain
-from pytest_nestvirt.report.model import Case, ChainReport, HostReport, RunReport, StanceReport
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, StanceReport
+from pytest_nestvirt.report.sanitize import plain
+from pytest_nestvirt.run.assessment import Subject
 from pytest_nestvirt.run.manifest_reports import manifest_reports
-from pytest_nestvirt.run.subject import Subject
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
 IDENTITY_LIMIT = 160

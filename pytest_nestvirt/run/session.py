@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_nestvirt.facts.core import Unobservable
 from pytest_nestvirt.marks import BOUND
-from pytest_nestvirt.report.canonical import ReportError, write_json
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.report.case import Case, RunReport
 from pytest_nestvirt.report.junit import write_junit
-from pytest_nestvirt.report.model import Case, RunReport
 from pytest_nestvirt.report.properties import user_properties
+from pytest_nestvirt.report.result_json import ReportError, write_json
 from pytest_nestvirt.report.summary import WORST_FIRST
-from pytest_nestvirt.run import binding, wire_case
+from pytest_nestvirt.run import binding, case_codec
+from pytest_nestvirt.run.assessment import Subject
 from pytest_nestvirt.run.plan import Planned
 from pytest_nestvirt.run.recorder import Recorder, case_without_running, tell_pytest
 from pytest_nestvirt.run.results import conclude, verified_nothing
-from pytest_nestvirt.run.subject import Subject
-from pytest_nestvirt.run.telling import status, write_summary
+from pytest_nestvirt.run.terminal import status, write_summary
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
 
@@ -166,7 +166,7 @@ class NestvirtRun:
         """Make plain data of the case in a report that leaves this process."""
         data = yield
         case = vars(report).get(ATTACHED)
-        return data if data is None or case is None else {**data, ATTACHED: wire_case.encode(case)}
+        return data if data is None or case is None else {**data, ATTACHED: case_codec.encode(case)}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_from_serializable(self) -> Generator[None, pytest.TestReport | None, pytest.TestReport | None]:
@@ -174,7 +174,7 @@ class NestvirtRun:
         report = yield
         encoded = None if report is None else vars(report).get(ATTACHED)
         if encoded is not None:
-            vars(report)[ATTACHED] = wire_case.decode(encoded)
+            vars(report)[ATTACHED] = case_codec.decode(encoded)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 import paramiko
 from paramiko.agent import AgentKey, AgentSSH
 
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.ssh_config import Login
 from pytest_nestvirt.transport.sudo import secret

@@ -11,7 +11,7 @@ from functools import partial
 
 import paramiko
 
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.peer import LOG_CHANNEL, PEER_FAILURES, reason, silence

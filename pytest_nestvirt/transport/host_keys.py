@@ -25,7 +25,7 @@ from pathlib import Path
 
 import paramiko
 
-from pytest_nestvirt.inventory.model import HostKeyPolicy
+from pytest_nestvirt.inventory.host import HostKeyPolicy
 from pytest_nestvirt.transport.base import TransportError
 
 _STAGE = "host key"

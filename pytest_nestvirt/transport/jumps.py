@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pytest_nestvirt.inventory.model import Become, Connection, Host, SshAccess
+from pytest_nestvirt.inventory.host import Become, Connection, Host, SshAccess
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.ssh import SshTransport
 from pytest_nestvirt.transport.ssh_config import parse_jump

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import Completed, TransportError
 from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
 from pytest_nestvirt.transport.sudo import sudo_gate

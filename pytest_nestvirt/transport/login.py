@@ -8,7 +8,7 @@ import time
 import paramiko
 from paramiko.ssh_exception import PartialAuthentication
 
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.credentials import Credential, Wallet
 from pytest_nestvirt.transport.peer import PEER_FAILURES, reason

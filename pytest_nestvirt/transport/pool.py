@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from pytest_nestvirt.collect.snapshot import Snapshot
-from pytest_nestvirt.inventory.model import Connection, Host, Inventory
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.snapshot.snapshot import Snapshot
 from pytest_nestvirt.transport.base import Transport, TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 from pytest_nestvirt.transport.recorded import RecordedTransport

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from pytest_nestvirt.collect.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
 from pytest_nestvirt.transport.base import Completed, TransportError
 
 _NOT_A_FILE = re.compile(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import Completed, TransportError
 from pytest_nestvirt.transport.dial import Stream, dial, hang_up, shake_hands
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.login import authenticate
 from pytest_nestvirt.transport.peer import PEER_FAILURES, reason
-from pytest_nestvirt.transport.session import Session
 from pytest_nestvirt.transport.ssh_config import Login, resolve_login
+from pytest_nestvirt.transport.ssh_session import Session
 from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
 from pytest_nestvirt.transport.sudo import sudo_gate
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import paramiko
 
-from pytest_nestvirt.inventory.model import Host
+from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import TransportError
 
 SSH_PORT = 22

@@ -12,7 +12,7 @@ import os
 import secrets
 import shlex
 
-from pytest_nestvirt.inventory.model import Become, Host
+from pytest_nestvirt.inventory.host import Become, Host
 from pytest_nestvirt.transport.base import TransportError
 
 _TALK_KEPT = 16 * 1024

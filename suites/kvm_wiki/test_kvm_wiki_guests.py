@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
-from pytest_nestvirt.facts.guest_cpu import EXTENSION, running_cpu
-from pytest_nestvirt.facts.nesting import hypervisor_below, other_machine
-from pytest_nestvirt.facts.render import render
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.guest_cpu import EXTENSION, running_cpu
+from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
+from pytest_nestvirt.observation.render import render
 
 
 @requirement("KWIKI-TERM-L1")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.facts.defaults import kernel_default, on_unasked
-from pytest_nestvirt.facts.modprobe import Origin
-from pytest_nestvirt.facts.persistence import nested_after_boot, refused_at_load
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.nested_setting import kernel_default, on_unasked
+from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load
+from pytest_nestvirt.facts.kvm.modprobe_files import Origin
 
 
 @requirement("KWIKI-TERM-L0")

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.facts.parentage import contradiction
-from pytest_nestvirt.facts.persistence import nested_after_boot, switched_on_at_boot
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.identity import contradiction
+from pytest_nestvirt.derived.persistence import nested_after_boot, switched_on_at_boot
 
 REFUSAL = "kvm-s390: A KVM host that supports nesting cannot back its KVM guests with huge pages"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.facts.cpu import Capable
-from pytest_nestvirt.facts.guest_cpu import told_mode
-from pytest_nestvirt.facts.parentage import contradiction
-from pytest_nestvirt.facts.persistence import nested_after_boot
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.guest_cpu import told_mode
+from pytest_nestvirt.derived.identity import contradiction
+from pytest_nestvirt.derived.persistence import nested_after_boot
+from pytest_nestvirt.facts.processor.cpu import Capable
 
 HASWELL_EP = 63
 """Model of family 6: the Xeon v3 with which the document begins to expect vmx and ept."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pytest_nestvirt import Machine, requirement
 from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.facts.cpu import Capable
-from pytest_nestvirt.facts.parentage import contradiction
-from pytest_nestvirt.facts.persistence import nested_after_boot
-from pytest_nestvirt.facts.qemu import QemuProcess
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.identity import contradiction
+from pytest_nestvirt.derived.persistence import nested_after_boot
+from pytest_nestvirt.facts.libvirt.qemu import QemuProcess
+from pytest_nestvirt.facts.processor.cpu import Capable
 
 
 @requirement("RHEL8-P9-NOT-P8", "RHEL8-ARCH-OTHERS")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
-from pytest_nestvirt.facts.render import render
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.observation.render import render
 
 
 @requirement("RHEL8-ARCH-LIST")

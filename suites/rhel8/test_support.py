@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
 from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.facts.parentage import contradiction, same_system
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.identity import contradiction, same_system
 
 WINDOWS_SERVER_2019 = (17763,)
 

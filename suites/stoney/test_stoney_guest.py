@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
-from pytest_nestvirt.facts.guest_cpu import configured_cpu
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.guest_cpu import configured_cpu
 
 
 @requirement("STONEY-DEF")

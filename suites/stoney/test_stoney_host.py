@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.facts.defaults import on_unasked, shipped_default
-from pytest_nestvirt.facts.pending import unapplied_nesting, unapplied_shadow_vmcs
-from pytest_nestvirt.facts.persistence import nested_after_boot, refused_at_load
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.nested_setting import on_unasked, shipped_default
+from pytest_nestvirt.derived.pending import unapplied_nesting, unapplied_shadow_vmcs
+from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load
 
 SHADOW_VMCS = "enable_shadow_vmcs"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.facts.defaults import shipped_default
-from pytest_nestvirt.facts.modprobe import Origin
-from pytest_nestvirt.facts.persistence import nested_after_boot
-from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.derived.nested_setting import shipped_default
+from pytest_nestvirt.derived.persistence import nested_after_boot
+from pytest_nestvirt.facts.kvm.modprobe_files import Origin
+from pytest_nestvirt.observation.render import render
 
 
 @requirement("UBU-DEFAULT-ON", "UBU-UNLIKELY-MANUAL")

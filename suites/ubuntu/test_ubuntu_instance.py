@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
-from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS, configured_cpu
-from pytest_nestvirt.facts.kvm_features import lost_features
-from pytest_nestvirt.facts.pending import lacking_extension, unapplied_extension, unapplied_mode, withheld_by_host_model
-from pytest_nestvirt.facts.refusal import refusal_of_kvm
-from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.derived.guest_cpu import EXTENSION, EXTENSIONS, configured_cpu
+from pytest_nestvirt.derived.kvm_features import lost_features
+from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
+from pytest_nestvirt.derived.pending import (
+    lacking_extension,
+    unapplied_extension,
+    unapplied_mode,
+    withheld_by_host_model,
+)
+from pytest_nestvirt.observation.render import render
 
 MODES = {"host-model", "host-passthrough", "maximum"}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_nestvirt import requirement
-from pytest_nestvirt.facts import vm_class as field
-from pytest_nestvirt.facts.vm_class import VmClass
+from pytest_nestvirt.manifests import vm_class as field
+from pytest_nestvirt.manifests.vm_class import VmClass
 
 GIB = 2**30
 SMALLEST_DISK = 100 * GIB

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.facts.guest_cpu import EXTENSION, EXTENSIONS, told_mode
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.guest_cpu import EXTENSION, EXTENSIONS, told_mode
 
 NESTING_FLAGS = {*EXTENSIONS, "nested-virt"}
 

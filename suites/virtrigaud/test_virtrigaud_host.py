@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.facts.access import Users
-from pytest_nestvirt.facts.cpu import Capable
-from pytest_nestvirt.facts.guest_cpu import EXTENSIONS
-from pytest_nestvirt.facts.render import render
-from pytest_nestvirt.facts.tell import tell
-from pytest_nestvirt.facts.vsphere import ENABLED
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.guest_cpu import EXTENSIONS
+from pytest_nestvirt.facts.kvm.device_access import Users
+from pytest_nestvirt.facts.processor.cpu import Capable
+from pytest_nestvirt.facts.providers.vsphere import ENABLED
+from pytest_nestvirt.observation.render import render
 
 ESXI, LIBVIRT, PVE = (6, 0), (1, 2, 13), (6, 0)
 ON_OR_OFF = {"0", "N", "1", "Y"}

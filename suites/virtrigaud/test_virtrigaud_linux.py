@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.catalogue.consequence import blocked_without_nesting
-from pytest_nestvirt.facts import host_validate
-from pytest_nestvirt.facts.guest_cpu import EXTENSIONS, told_mode
-from pytest_nestvirt.facts.package_names import missing_packages
-from pytest_nestvirt.facts.refusal import refusal_of_kvm
-from pytest_nestvirt.facts.tell import tell
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.guest_cpu import EXTENSIONS, told_mode
+from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
+from pytest_nestvirt.facts.system import host_validate
+from pytest_nestvirt.facts.system.package_names import missing_packages
 
 MARKERS = ("Checking nested virtualization support", "Nested virtualization setup complete")
 DAEMONS = ("libvirtd", "virtqemud", "virtqemud.socket", "libvirtd.socket")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from pytest_nestvirt import ManifestObject, Unobservable, requirement
-from pytest_nestvirt.facts import virtual_machine as field
-from pytest_nestvirt.facts import vm_image
-from pytest_nestvirt.facts.cloud_config import HEADER
-from pytest_nestvirt.facts.manifest import API_VERSION, KINDS
-from pytest_nestvirt.facts.package_names import missing_packages
-from pytest_nestvirt.facts.virtual_machine import VirtualMachine
-from pytest_nestvirt.facts.vm_image import VmImage
+from pytest_nestvirt.facts.system.package_names import missing_packages
+from pytest_nestvirt.manifests import virtual_machine as field
+from pytest_nestvirt.manifests import vm_image
+from pytest_nestvirt.manifests.cloud_config import HEADER
+from pytest_nestvirt.manifests.manifest_object import API_VERSION, KINDS
+from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
+from pytest_nestvirt.manifests.vm_image import VmImage
 
 CHECKSUM = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_nestvirt import requirement
-from pytest_nestvirt.facts.virtual_machine import CLASS_REF, VirtualMachine
+from pytest_nestvirt.manifests.virtual_machine import CLASS_REF, VirtualMachine
 
 
 @requirement("VR-MTX-PROXMOX")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.facts.render import render
+from pytest_nestvirt.observation.render import render
 
 
 @requirement("VR-VER-WIN-SYSTEMINFO")

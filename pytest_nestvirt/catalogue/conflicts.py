@@ -1,0 +1,114 @@
+"""Where documents disagree about a chain: told beside the verdicts, never decided.
+
+The list is `contradictions.yml` among the embedded suites. Ids of statements that no suite of a run declares are harmless:
+nothing is ever judged by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites
+from pytest_nestvirt.catalogue.requirement import RequirementId, Stance, Text
+from pytest_nestvirt.catalogue.stance import Judged
+from pytest_nestvirt.document import DocumentError, explain, load_document
+from pytest_nestvirt.verdict import VERIFIED, Verdict
+
+FILE = "contradictions.yml"
+
+JUDGED = VERIFIED | {Verdict.WAIVED}
+"""Verdicts of statements that were really held against a machine."""
+
+
+_HELD = frozenset({Verdict.PASS, Verdict.LIMIT_CONFIRMED})
+
+
+class Contradiction(BaseModel):
+    """One subject on which documents say different things."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, StringConstraints(pattern=r"^B-[0-9]{2}$")]
+    about: Text
+    sides: Annotated[tuple[Annotated[tuple[RequirementId, ...], Field(min_length=1)], ...], Field(min_length=1)]
+    """Statements that agree, side by side with those that don't. A single side contradicts itself."""
+    reading: Text
+    """What to make of it."""
+
+
+class _Contradictions(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contradictions: tuple[Contradiction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A contradiction that matters for a chain: statements of at least two sides were held against its machines."""
+
+    contradiction: Contradiction
+    statements: tuple[tuple[str, tuple[Verdict, ...]], ...]
+    """Ids that disagree, each with its verdicts on the machines of the chain, in the order of the list."""
+    stances: frozenset[Stance] = frozenset()
+    """What these verdicts say of support."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it makes no difference to the chain: all of the statements come to one answer, and to one stance.
+
+        A document that contradicts itself makes a difference as soon as its statement does not hold.
+        """
+        held = {verdict in _HELD for _, verdicts in self.statements for verdict in verdicts}
+        alike = held == {True} or (held == {False} and len(self.contradiction.sides) > 1)
+        return alike and len(self.stances - {Stance.NOT_STATED}) <= 1
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{name} ({'/'.join(verdicts)})" for name, verdicts in self.statements)
+        return f"{self.contradiction.id}: {self.contradiction.about} {named}. {self.contradiction.reading}"
+
+
+def conflicts(cases: Iterable[Judged], known: Iterable[Contradiction] | None = None) -> tuple[Conflict, ...]:
+    """The contradictions of which two sides were judged for one chain, given the cases of all its machines.
+
+    What did not apply, was not run or could not be observed judges nothing. `known` is the embedded list unless given.
+    """
+    judged: dict[str, list[Judged]] = {}
+    for case in cases:
+        if case.verdict in JUDGED:
+            judged.setdefault(case.requirement, []).append(case)
+    return tuple(_conflicts(embedded_contradictions() if known is None else known, judged))
+
+
+def _conflicts(known: Iterable[Contradiction], judged: Mapping[str, Sequence[Judged]]) -> Iterator[Conflict]:
+    for contradiction in known:
+        taken = [[name for name in side if name in judged] for side in contradiction.sides]
+        sides = [side for side in taken if side]
+        if len(sides) >= min(2, len(contradiction.sides)):
+            names = [name for side in sides for name in side]
+            statements = tuple((name, tuple(dict.fromkeys(case.verdict for case in judged[name]))) for name in names)
+            stances = frozenset(case.stance for name in names for case in judged[name] if case.stance is not None)
+            yield Conflict(contradiction, statements, stances)
+
+
+@cache
+def embedded_contradictions() -> tuple[Contradiction, ...]:
+    """The list that comes with the product."""
+    return load_contradictions(embedded_suites() / FILE)
+
+
+def load_contradictions(path: Path) -> tuple[Contradiction, ...]:
+    """Read a list. Raises `CatalogueError`, one line."""
+    try:
+        document = load_document(path)
+    except DocumentError as error:
+        raise CatalogueError(str(error)) from None
+    try:
+        return _Contradictions.model_validate(document.data).contradictions
+    except ValidationError as invalid:
+        raise CatalogueError(explain(invalid, document, model=_Contradictions)[0]) from None

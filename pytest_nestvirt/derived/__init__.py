@@ -1,0 +1,1 @@
+"""Questions across machines and sources: what several facts, or several machines, answer together."""

@@ -1,0 +1,28 @@
+"""Facts in messages: what was seen, or that it is unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.render import render
+
+if TYPE_CHECKING:
+    from pytest_nestvirt.facts.machine import Machine
+
+
+def tell(machine: Machine, *names: str) -> str:
+    """The values of facts for a person: `tell(l0, "os.id", "os.version")` is `rhel 8.6`.
+
+    A fact that can't be known is told as `unknown`, so that a message never hides the finding that it is about: an
+    `Unobservable` that escapes while a failure is being worded would make it inconclusive.
+    """
+    return " ".join(_value(machine, name) for name in names)
+
+
+def _value(machine: Machine, name: str) -> str:
+    subject, attribute = name.split(".")
+    try:
+        return render(getattr(getattr(machine, subject), attribute))
+    except Unobservable:
+        return "unknown"

@@ -1,0 +1,121 @@
+"""The processor that a guest is given: by QEMU's command line where it runs, by its definition otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.pending import stored_definition
+from pytest_nestvirt.facts.libvirt.domain_xml import ABSENT, DomainXml
+from pytest_nestvirt.facts.libvirt.qemu_argv import parse_argv, split_options
+from pytest_nestvirt.observation.fact import Unobservable
+
+if TYPE_CHECKING:
+    from pytest_nestvirt.facts.machine import Machine
+
+EXTENSION = {"intel": "vmx", "centaur": "vmx", "zhaoxin": "vmx", "amd": "svm", "hygon": "svm"}
+"""The flag of the virtualization extension, by vendor (`cpu.vendor`)."""
+
+EXTENSIONS = frozenset(EXTENSION.values())
+
+_ON = frozenset({"on", "yes", "true", "y"})
+_OFF = frozenset({"off", "no", "false", "n"})
+_WHOLE = {"host-passthrough": "host", "maximum": "max"}
+
+
+@dataclass(frozen=True, slots=True)
+class GuestCpu:
+    """A processor as QEMU is asked for it."""
+
+    model: str
+    """`host`, `max`, or a named model; empty where QEMU was left its default (qemu64)."""
+    given: frozenset[str]
+    """vmx or svm, if it is switched on by name."""
+    taken: frozenset[str]
+    """vmx or svm, if it is switched off by name."""
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is the host's own processor, with whatever KVM can pass on."""
+        return self.model in {"host", "max"}
+
+    def offers(self, extension: str) -> bool:
+        """Whether the guest is to have that extension. Named models have it by name only: QEMU takes it out under KVM."""
+        return extension not in self.taken and (self.is_host or extension in self.given)
+
+    def __str__(self) -> str:
+        switches = [*(f"{name}=on" for name in sorted(self.given)), *(f"{name}=off" for name in sorted(self.taken))]
+        return ",".join([self.model or "(QEMU's default)", *switches])
+
+
+def parse_cpu_option(value: str) -> GuestCpu:
+    """What follows `-cpu`: `host,migratable=on`, `Haswell-noTSX-IBRS,vmx=on`, `Nehalem,+vmx` (qemu(1)).
+
+    >>> parse_cpu_option("Haswell-noTSX-IBRS,vmx=on").offers("vmx")
+    True
+    """
+    options = split_options(value, "model")
+    model = options.pop("model", "")
+    given, taken = set[str](), set[str]()
+    for key, setting in options.items():
+        name = key.lstrip("+-")
+        if name in EXTENSIONS:
+            off = key.startswith("-") or setting.lower() in _OFF
+            (taken if off else given).add(name)
+            (given if off else taken).discard(name)
+    return GuestCpu(model, frozenset(given), frozenset(taken))
+
+
+def cpu_of_definition(xml: DomainXml) -> GuestCpu:
+    """The same from a definition. `Unobservable` for host-model, which becomes a named model at the start only."""
+    if xml.cpu_mode == "host-model":
+        raise Unobservable(xml.source, "what host-model becomes is decided when the domain starts")
+    named = frozenset(EXTENSIONS & xml.features.keys())
+    given = frozenset(name for name in named if xml.demands(name))
+    taken = frozenset(name for name in named if xml.declines(name))
+    model = _WHOLE.get(xml.cpu_mode, xml.cpu_model if xml.cpu_mode == "custom" else "")
+    return GuestCpu(model, given, taken)
+
+
+def running_cpu(guest: Machine) -> GuestCpu:
+    """What a guest runs with. `Unobservable` where neither its QEMU nor its running definition is known."""
+    try:
+        argv = guest.domain.command_line
+    except Unobservable:
+        return cpu_of_definition(guest.domain.active)
+    values = parse_argv(0, "\n".join(argv)).values("cpu")
+    return parse_cpu_option(values[-1] if values else "")
+
+
+def configured_cpu(guest: Machine) -> DomainXml:
+    """The definition that a person edits: the stored one, else that of the running domain.
+
+    `Unobservable` where only the running one is known and its processor is of the form that libvirt expands host-model into.
+    """
+    try:
+        stored = stored_definition(guest)
+    except Unobservable:
+        stored = None
+    if stored is not None:
+        return stored
+    active = guest.domain.xml
+    if active.cpu_mode == "custom" and active.cpu_check == "full":
+        raise Unobservable(
+            active.source, "the running domain does not show whether its model was named or is an expanded host-model"
+        )
+    return active
+
+
+def told_mode(guest: Machine) -> str:
+    """The mode of the <cpu> that holds now and, where it differs, the one that a person wrote: for messages.
+
+    libvirt shows host-model in a running domain as `custom`, and the person who wrote it looks for host-model.
+    """
+    mode = tell(guest, "domain.cpu_mode")
+    try:
+        stored = guest.domain.inactive.cpu_mode
+    except Unobservable:
+        return mode
+    defined = "without <cpu>" if stored == ABSENT else f"as {stored}"
+    return mode if stored == mode else f"{mode} (defined {defined})"

@@ -1,0 +1,1 @@
+"""Facts about KVM: its device, its modules, and what modprobe is configured to load."""

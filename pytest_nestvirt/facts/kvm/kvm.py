@@ -1,0 +1,253 @@
+"""Facts about KVM as it is loaded: modules, parameters, the device and what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pytest_nestvirt.facts.kernel.architecture import Family, family_of
+from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.kvm.device import (
+    DEVICE,
+    IOCTL,
+    KvmApi,
+    KvmDevice,
+    api_of,
+    can_create_machines,
+    failure_of,
+    parse_answers,
+    parse_device,
+)
+from pytest_nestvirt.facts.kvm.module import choose_x86_module, reads_as_enabled
+from pytest_nestvirt.facts.processor.cpu import Cpu
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, describe, fact
+from pytest_nestvirt.snapshot.snapshot import Status
+
+__all__ = ["Kvm", "KvmApi", "KvmDevice"]
+
+_MODULES = {
+    Family.X86: ("kvm", "kvm_intel", "kvm_amd"),
+    Family.PPC: ("kvm", "kvm_hv", "kvm_pr"),
+}
+"""Modules that exist on an architecture; on all others there is `kvm` only."""
+
+_PARAMETER = re.compile(r"sys/module/(?P<module>kvm(?:_\w+)?)/parameters/(?P<name>\w+)")
+
+
+class Kvm(Subject):
+    """KVM on this machine. What a module's parameters say holds only while that module is loaded."""
+
+    name = "kvm"
+
+    def __init__(self, reader: Reader, *, kernel: Kernel, cpu: Cpu) -> None:
+        super().__init__(reader)
+        self._kernel = kernel
+        self._cpu = cpu
+
+    @fact
+    def modules(self) -> frozenset[str]:
+        """Those of kvm, kvm_intel, kvm_amd, kvm_hv, kvm_pr that are loaded or built in."""
+        present = _MODULES.get(family_of(self._kernel.architecture), ("kvm",))
+        return frozenset(module for module in present if self._is_loaded(module))
+
+    def _is_loaded(self, module: str) -> bool:
+        """From /sys/module, else from /proc/modules, which does not list what is built in."""
+        if self._has_entries(module):
+            return True
+        try:
+            section = self.reader.section(f"sys/module/{module}")
+        except Unobservable:
+            return self._is_listed(module)
+        if section.status in {Status.OK, Status.MISSING}:
+            return section.status is Status.OK
+        raise Unobservable(section.name, describe(section))
+
+    def _has_entries(self, module: str) -> bool:
+        return any(section.status is Status.OK for section in self.reader.under(f"sys/module/{module}/"))
+
+    def _is_listed(self, module: str) -> bool:
+        if module in {line.partition(" ")[0] for line in self.read("proc/modules").split("\n")}:
+            return True
+        if any(_PARAMETER.fullmatch(section.name) for section in self.reader.under("sys/module/kvm")):
+            return False  # a record that has the parameters of one kvm module has those of all
+        raise Unobservable(f"sys/module/{module}", "not collected, and /proc/modules does not list what is built in")
+
+    @fact
+    def module(self) -> str:
+        """The module that carries `nested`: kvm_intel or kvm_amd on x86, kvm_hv on POWER, kvm on IBM Z."""
+        architecture = self._kernel.architecture
+        match family_of(architecture):
+            case Family.X86:
+                return choose_x86_module(self._vendor(), self._flags(), self._x86_modules())
+            case Family.PPC:
+                return "kvm_hv"
+            case Family.S390X:
+                return "kvm"
+            case _:
+                raise Unobservable("sys/module/", f"no nested parameter on this architecture ({architecture})")
+
+    def _vendor(self) -> str:
+        """Empty where the processor's vendor is masked or not told."""
+        try:
+            return self._cpu.vendor
+        except Unobservable:
+            return ""
+
+    def _flags(self) -> frozenset[str]:
+        """Empty where they cannot be read: then they decide nothing."""
+        try:
+            return self._cpu.flags
+        except Unobservable:
+            return frozenset()
+
+    def _x86_modules(self) -> frozenset[str]:
+        """Vendor modules that are surely loaded."""
+        return frozenset(module for module in ("kvm_intel", "kvm_amd") if self._is_surely_loaded(module))
+
+    def _is_surely_loaded(self, module: str) -> bool:
+        try:
+            return self._is_loaded(module)
+        except Unobservable:
+            return False
+
+    @fact
+    def nested_raw(self) -> str:
+        """The parameter `nested` as the kernel prints it, without the newline."""
+        return self._parameter("nested", self.module)
+
+    @fact
+    def nested(self) -> bool:
+        """Whether nesting is switched on: Y, y or 1 is on, N, n or 0 is off, anything else is `Unobservable`."""
+        return self._enabled("nested", self.module)
+
+    @fact
+    def hpage(self) -> bool:
+        """IBM Z: whether guests may be backed by huge pages (parameter `hpage` of kvm)."""
+        return self._enabled("hpage", "kvm")
+
+    @fact
+    def second_level_paging(self) -> bool:
+        """Whether guests of this machine get a second level of page tables from the processor: EPT on Intel, NPT on AMD.
+
+        False where the processor does not show it, or the module was told not to use it.
+        """
+        name = {"kvm_intel": "ept", "kvm_amd": "npt"}.get(self.module)
+        if name is None:
+            raise Unobservable(f"sys/module/{self.module}", "says nothing of second-level paging")
+        return name in self._cpu.flags and self._enabled(name, self.module)
+
+    @fact
+    def parameters(self) -> Mapping[str, Mapping[str, str]]:
+        """Every parameter that could be read, by module and name, as the kernel prints it."""
+        found: dict[str, dict[str, str]] = {}
+        sections = self.reader.under("sys/module/kvm")
+        for section in sections:
+            named = _PARAMETER.fullmatch(section.name)
+            if named and section.status is Status.OK:
+                found.setdefault(named["module"], {})[named["name"]] = section.text.strip()
+        if not sections:
+            raise Unobservable("sys/module/kvm", "not collected")
+        return MappingProxyType({module: MappingProxyType(values) for module, values in found.items()})
+
+    def parameter(self, name: str, module: str | None = None) -> str:
+        """A parameter as the kernel prints it; of the module that carries `nested` unless another is named."""
+        module = module or self.module
+        return self.reader.compute(self, f"parameters.{module}.{name}", lambda _: self._parameter(name, module))
+
+    def enabled(self, name: str, module: str | None = None) -> bool:
+        """A boolean parameter, read as `nested` is."""
+        module = module or self.module
+        return self.reader.compute(self, f"enabled.{module}.{name}", lambda _: self._enabled(name, module))
+
+    def _parameter(self, name: str, module: str) -> str:
+        source = f"sys/module/{module}/parameters/{name}"
+        try:
+            section = self.reader.section(source)
+        except Unobservable as unknown:
+            # The probe asks for a module's parameters by listing them, so an unloaded module leaves no trace but this.
+            raise Unobservable(
+                source, self._why_missing(name, module) if self._is_absent(module) else unknown.why
+            ) from None
+        if section.status is Status.OK:
+            return section.text.strip()
+        if section.status is Status.MISSING:
+            raise Unobservable(source, self._why_missing(name, module))
+        raise Unobservable(source, describe(section))
+
+    def _is_absent(self, module: str) -> bool:
+        """Whether it is known that the module is not there; where the machine could not be looked at, it is not."""
+        try:
+            return not self._is_loaded(module)
+        except Unobservable:
+            return False
+
+    def _why_missing(self, name: str, module: str) -> str:
+        if self._is_loaded(module):
+            return f"module {module} has no parameter {name}"
+        return f"module {module} is not loaded"
+
+    def _enabled(self, name: str, module: str) -> bool:
+        return reads_as_enabled(self._parameter(name, module), f"sys/module/{module}/parameters/{name}")
+
+    @fact
+    def has_device(self) -> bool:
+        """Whether /dev/kvm is there and is KVM's character device. It is there also where KVM refused to work."""
+        return self.reader.exists(DEVICE) and parse_device(self.read(DEVICE)).is_kvm
+
+    @fact
+    def device(self) -> KvmDevice:
+        """The node /dev/kvm with its permissions; `Unobservable` if there is none."""
+        return parse_device(self.read(DEVICE))
+
+    @fact
+    def api(self) -> KvmApi:
+        """What KVM answers when it is asked; `Unobservable` where it did not answer or no Python could ask."""
+        return api_of(parse_answers(self._ioctl()))
+
+    @fact
+    def usable(self) -> bool:
+        """Whether a virtual machine can be created: the interface is version 12 and KVM_CREATE_VM succeeds.
+
+        False also where there is no /dev/kvm. `Unobservable` where the account may not open it and where the host has no
+        Python to ask with: the device alone proves nothing.
+        """
+        if self._lacks_device():
+            return False
+        return can_create_machines(parse_answers(self._ioctl()))
+
+    @fact
+    def failure(self) -> str:
+        """Why no virtual machine can be created, for people; empty where one can be. `Unobservable` where `usable` is."""
+        if self.usable:
+            return ""
+        seen = "there is no /dev/kvm" if self._lacks_device() else failure_of(parse_answers(self._ioctl()))
+        return "; ".join([seen, *self._not_loaded()])
+
+    def _not_loaded(self) -> list[str]:
+        try:
+            return [f"module {self.module} is not loaded"] if self.module not in self.modules else []
+        except Unobservable:
+            return []
+
+    def _lacks_device(self) -> bool:
+        """Whether it is known that there is none; where nobody looked, what KVM answers decides."""
+        try:
+            return self.reader.section(DEVICE).status is Status.MISSING
+        except Unobservable:
+            return False
+
+    def _ioctl(self) -> str:
+        section = self.reader.section(IOCTL)
+        if section.status is Status.MISSING:
+            raise Unobservable(IOCTL, section.error or "there is no Python on this host to ask KVM with")
+        return self.read(IOCTL)
+
+    @fact
+    def references(self) -> int:
+        """How often the module that carries `nested` is in use; a running virtual machine is one use at least."""
+        source = f"sys/module/{self.module}/refcnt"
+        text = self.read(source).strip()
+        if not re.fullmatch(r"[0-9]{1,9}", text):
+            raise Unobservable(source, f"not a number: {text[:40]!r}")
+        return int(text)

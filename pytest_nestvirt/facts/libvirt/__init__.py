@@ -1,0 +1,1 @@
+"""Facts from libvirt and QEMU: domains, networks, capabilities, running processes."""

@@ -1,0 +1,120 @@
+"""QEMU's command line: a pure parser of what decides about acceleration and nesting (qemu(1), system/vl.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pytest_nestvirt.observation.fact import Unobservable
+
+_SHORT = {"M": "machine"}
+_WITH_FREE_VALUE = frozenset({"machine", "accel", "cpu", "name", "readconfig", "append", "uuid", "fw_cfg", "smbios"})
+"""Options that are read here, and those whose value is anybody's text: it may look like an option and is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class QemuProcess:
+    """One running QEMU."""
+
+    pid: int
+    argv: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The guest's name: `guest=` of -name, or what -name begins with; empty if it was given none."""
+        options = self._merged("name", first="guest")
+        return options.get("guest", "")
+
+    @property
+    def machine_options(self) -> Mapping[str, str]:
+        """What -machine sets, all of them merged, the last of a key wins: `type`, `accel`, `cap-nested-hv`, ..."""
+        return self._merged("machine", first="type")
+
+    @property
+    def accel(self) -> str:
+        """The accelerator it runs with: kvm, tcg, xen, ...
+
+        `Unobservable` where several were offered to it (`kvm:tcg`), where two options disagree, and where none is given to
+        a binary whose default depends on how it was built (QEMU prefers KVM if its own name ends in `kvm`).
+        """
+        source = f"nestvirt/qemu/{self.pid}"
+        offered = dict.fromkeys(self._accelerators())
+        if len(offered) == 1:
+            return next(iter(offered))
+        if offered:
+            raise Unobservable(source, f"QEMU was left the choice between {', '.join(offered)}")
+        binary = self.argv[0].rpartition("/")[2] if self.argv else ""
+        if not binary.startswith("qemu-system-") or any(self._values("readconfig")):
+            raise Unobservable(
+                source, f"{binary or 'no command line'}: no accelerator is given, its default is not known"
+            )
+        return "tcg"
+
+    def _accelerators(self) -> Iterator[str]:
+        for value in self._values("accel"):
+            yield _first(value, "accel")
+        if "accel" in self.machine_options:
+            yield from self.machine_options["accel"].split(":")
+        flags = {option for option, _ in self._options()}
+        if "enable-kvm" in flags:
+            yield "kvm"
+        if "no-kvm" in flags:
+            yield "tcg"
+
+    def values(self, option: str) -> tuple[str, ...]:
+        """Return what follows each occurrence of an option: `values("cpu")` is ("host,migratable=on",)."""
+        return tuple(self._values(option))
+
+    def _values(self, option: str) -> Iterator[str]:
+        return (value for name, value in self._options() if name == option)
+
+    def _options(self) -> Iterator[tuple[str, str]]:
+        """Each option with its value, empty for those whose values do not matter here."""
+        words = iter(self.argv[1:])
+        for word in words:
+            option = _option(word)
+            yield option, next(words, "") if option in _WITH_FREE_VALUE else ""
+
+    def _merged(self, option: str, first: str) -> dict[str, str]:
+        merged: dict[str, str] = {}
+        for value in self._values(option):
+            merged.update(split_options(value, first))
+        return merged
+
+    @property
+    def power8_compat(self) -> bool:
+        """Whether it was started in POWER8 compatibility mode: `max-cpu-compat=power8`, or `-cpu host,compat=power8`."""
+        by_machine = self.machine_options.get("max-cpu-compat", "").lower() == "power8"
+        by_model = any(value.lower().startswith("power8") for value in self._values("cpu"))
+        options = (split_options(value, "model") for value in self._values("cpu"))
+        return by_machine or by_model or any(found.get("compat", "").lower() == "power8" for found in options)
+
+
+def _option(word: str) -> str:
+    """`machine` for -machine, --machine and -M; empty for a word that is no option."""
+    if not word.startswith("-"):
+        return ""
+    name = word.removeprefix("-").removeprefix("-")
+    return _SHORT.get(name, name)
+
+
+def _first(value: str, key: str) -> str:
+    return split_options(value, key).get(key, "")
+
+
+def split_options(value: str, first: str) -> dict[str, str]:
+    """`host,migratable=on,+vmx` as {first: "host", "migratable": "on", "+vmx": ""}; `,,` is a comma inside a value."""
+    parts = [part.replace("\0", ",") for part in value.replace(",,", "\0").split(",")]
+    found: dict[str, str] = {}
+    for place, part in enumerate(parts):
+        key, equals, text = part.partition("=")
+        if place == 0 and not equals:
+            key, text = first, part
+        found[key] = text
+    return found
+
+
+def parse_argv(pid: int, text: str) -> QemuProcess:
+    """One argument a line."""
+    lines = text.removesuffix("\n").split("\n") if text.strip("\n") else []
+    return QemuProcess(pid, tuple(lines))

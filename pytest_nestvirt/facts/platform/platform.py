@@ -1,0 +1,141 @@
+"""Facts about what a kernel runs on: a hypervisor, a container, a cloud, or the machine itself."""
+
+from __future__ import annotations
+
+from pytest_nestvirt.facts.kernel.architecture import Family
+from pytest_nestvirt.facts.kernel.cpuinfo import CpuInfo
+from pytest_nestvirt.facts.kernel.kernel import Kernel, sysinfo
+from pytest_nestvirt.facts.platform.container import container
+from pytest_nestvirt.facts.platform.dmi import FIELDS, Dmi
+from pytest_nestvirt.facts.platform.layer import NONE, Layer, Signs, weigh
+from pytest_nestvirt.facts.platform.lpar import SYSINFO, layer_of_power, layer_of_z
+from pytest_nestvirt.facts.platform.signs import looked_for_kvm, statements
+from pytest_nestvirt.facts.processor.cpu import Cpu
+from pytest_nestvirt.facts.processor.xen_role import XenRole, xen_role
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.observation.partial import seen_text
+
+
+class Platform(Subject):
+    """What the machine runs on. Evidence of a container is kept apart: a container is asked what its host runs on."""
+
+    name = "platform"
+
+    def __init__(self, reader: Reader, *, kernel: Kernel, cpu: Cpu) -> None:
+        super().__init__(reader)
+        self.kernel = kernel
+        self.cpu = cpu
+
+    @fact
+    def virtualization(self) -> str:
+        """The hypervisor directly below this kernel, or `none`.
+
+        kvm, qemu (TCG), vmware, hyperv, xen, xen-pv, virtualbox, bhyve, parallels, zvm, powervm, ... A Xen control
+        domain gives `xen`: it is no guest, but it has Xen below it, and KVM cannot work there. `none` may rest on weak
+        evidence (`evidence` says so); `physical` never does. `Unobservable` where some hypervisor is there and nothing
+        names it.
+        """
+        layer = self._layer()
+        if not layer.name:
+            raise Unobservable("platform", layer.why)
+        return layer.name
+
+    @fact
+    def physical(self) -> bool:
+        """Whether no hypervisor lies below this kernel, on positive evidence only.
+
+        True for a machine whose DMI names a maker and whose processors do not show the flag `hypervisor`, for PowerNV,
+        and for an LPAR of IBM Z without a VM00 block; False wherever a hypervisor is evident, even if it cannot be
+        named, a Xen control domain included. `Unobservable` otherwise.
+        """
+        layer = self._layer()
+        if layer.physical is None:
+            raise Unobservable("platform", layer.why or "nothing positive shows that this is the machine itself")
+        return layer.physical
+
+    @fact
+    def evidence(self) -> tuple[str, ...]:
+        """What spoke for the answer, one piece of evidence each; empty where nothing was seen."""
+        return self._layer().evidence
+
+    @fact
+    def container(self) -> str:
+        """The kind of container this is (`docker`, `lxc`, ...), or `none`; `Unobservable` where nothing tells."""
+        try:
+            release = self.kernel.release
+        except Unobservable:
+            release = ""
+        return container(self.reader, release)
+
+    @fact
+    def substrate(self) -> str:
+        """What is known of the offer below: azure, aws, gce, openstack, ..., powervm-lpar, prsm-lpar, or `none`.
+
+        `prsm-lpar` stands for an IBM Z kernel directly in its LPAR: PR/SM partitions the machine, and counts as the
+        machine. `none` needs readable DMI (or an architecture without it); `Unobservable` where nothing was read.
+        """
+        match self._family():
+            case Family.S390X:
+                return "prsm-lpar" if self.virtualization == NONE else NONE
+            case Family.PPC:
+                return "powervm-lpar" if self.virtualization == "powervm" else NONE
+        dmi = self._dmi()
+        if self._is_ec2():
+            return "aws"
+        if not dmi.strings:
+            raise Unobservable("sys/class/dmi/id/sys_vendor", "no DMI was read")
+        return dmi.substrate
+
+    @fact
+    def control_programs(self) -> tuple[str, ...]:
+        """IBM Z: the hypervisors below this kernel and above the LPAR, innermost first (`KVM/Linux`, `z/VM 6.4.0`).
+
+        Their number is the depth of nesting; empty in an LPAR.
+        """
+        return sysinfo.parse(self.read(SYSINFO)).control_programs
+
+    def _family(self) -> str:
+        """As the kernel has it; a machine of unknown architecture is looked at as most are."""
+        try:
+            return self.kernel.family
+        except Unobservable:
+            return Family.UNKNOWN
+
+    def _info(self) -> CpuInfo:
+        try:
+            return self.cpu.info
+        except Unobservable:
+            return CpuInfo(Family.UNKNOWN)
+
+    def _layer(self) -> Layer:
+        match self._family():
+            case Family.S390X:
+                return layer_of_z(self.reader, self._info())
+            case Family.PPC:
+                return layer_of_power(self.reader, self._info())
+        role = xen_role(self.reader)
+        if role is XenRole.NONE:
+            return weigh(self._signs())
+        return Layer("xen-pv" if role is XenRole.PV else "xen", physical=False, evidence=(f"Xen: {role} domain",))
+
+    def _signs(self) -> Signs:
+        info = self._info()
+        flags = [cpu.flags for cpu in info.processors if cpu.flags is not None] if info.family is Family.X86 else []
+        return Signs(
+            dmi=self._dmi(),
+            said=statements(self.reader),
+            hypervisor_flag=any("hypervisor" in each for each in flags) if flags else None,
+            model_name=(info.processors[0].model_name or "") if info.processors else "",
+            looked_for_kvm=looked_for_kvm(self.reader),
+        )
+
+    def _dmi(self) -> Dmi:
+        strings = {field: seen_text(self.reader, f"sys/class/dmi/id/{field}") for field in FIELDS}
+        return Dmi({field: text for field, text in strings.items() if text})
+
+    def _is_ec2(self) -> bool:
+        """Xen instances of EC2 have a UUID that begins so."""
+        return xen_role(self.reader) is not XenRole.NONE and any(
+            seen_text(self.reader, name).lower().startswith("ec2")
+            for name in ("sys/hypervisor/uuid", "sys/class/dmi/id/product_uuid")
+        )

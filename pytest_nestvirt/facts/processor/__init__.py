@@ -1,0 +1,1 @@
+"""Facts about processors: vendor, flags, capability for nesting, POWER generation, role under Xen."""

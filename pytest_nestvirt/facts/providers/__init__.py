@@ -1,0 +1,1 @@
+"""Facts from other providers' hypervisors: vSphere and Proxmox."""

@@ -1,0 +1,51 @@
+"""What the hypervisor of a guest says of it: the frame of the facts that rest on the parent's evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+
+class DefinedGuest(Subject, Generic[P]):
+    """A guest as its parent defines and runs it, `P` being what is needed of the parent. It is reported as the parent's.
+
+    Every fact is `Unobservable` where the parent could not be looked at, and for a machine that has no parent.
+    """
+
+    several = ""
+    """What stands before the name of the guest in its label, where that is not `name`."""
+
+    def __init__(self, reader: Reader, domain: str, parent: P | None) -> None:
+        """`reader` is the parent's, or the machine's own if it has none; `domain` is what the parent calls the guest."""
+        super().__init__(reader)
+        self.domain = domain
+        self._parent = parent
+
+    @property
+    def label(self) -> str:
+        """Several guests of one parent are told apart by their names."""
+        return f"{self.several or self.name}.{self.domain}" if self._parent else self.name
+
+    @property
+    def parent(self) -> P:
+        """What it is a guest of; `Unobservable` for a machine that is the guest of nothing in the inventory."""
+        if self._parent is None:
+            self.reader.note(INVENTORY)
+            raise Unobservable(INVENTORY, f"{self.reader.host} is no guest of a machine in the inventory")
+        return self._parent
+
+    def ask(self, question: Callable[[P], T]) -> T:
+        """What the parent answers. Where it is unknown, the reason names the parent, for it is read as one of the guest."""
+        parent = self.parent
+        try:
+            return question(parent)
+        except Unobservable as unknown:
+            if self.reader.host in unknown.why:
+                raise
+            raise Unobservable(unknown.source, f"on {self.reader.host}: {unknown.why}") from None

@@ -1,0 +1,1 @@
+"""Facts about the operating system: release, packages, services, users."""

@@ -1,0 +1,1 @@
+"""A running lab machine: its emulator, console, ports, and saved state."""

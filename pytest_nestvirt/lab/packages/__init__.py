@@ -1,0 +1,1 @@
+"""Debian's packages: fetched by a private apt, verified, and stored."""

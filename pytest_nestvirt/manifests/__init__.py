@@ -1,0 +1,1 @@
+"""VirtRigaud's manifest objects: read, validated, and resolved against each other."""

@@ -1,0 +1,279 @@
+"""What a run is about: the machines of an inventory, what was seen of them, the suites that judge them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.requirement import Needs, Suite
+from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect.interleaved import measure_chains
+from pytest_nestvirt.collect.wire import pack, unpack
+from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.facts.performance import LEAST_ROUNDS
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.inventory.load_inventory import InventoryError, load_inventory, local_inventory, split_hosts_option
+from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
+from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet, Surroundings
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.run.plan import Fate, Plan
+from pytest_nestvirt.run.suite_paths import suite_folders
+from pytest_nestvirt.snapshot.archive import load_recorded
+from pytest_nestvirt.snapshot.snapshot import Snapshot
+from pytest_nestvirt.transport.pool import Transports
+
+
+def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
+    """Read inventory and catalogue; nothing connects yet. Raises `pytest.UsageError`, one line per problem."""
+    try:
+        inventory = _inventory(hosts, manifest_paths(config))
+        is_named = hosts is not None or bool(inventory.manifests)
+        if is_named:
+            _name_suites(config)
+        catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
+        manifests = load_manifests(inventory.manifests, _surroundings(inventory))
+        return Subject(inventory, catalogue, _profiles(config, catalogue), manifests, measuring_rounds(config))
+    except (InventoryError, CatalogueError, ManifestError) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _name_suites(config: pytest.Config) -> None:
+    """Lead to the embedded suites where the command line names no tests at all.
+
+    `testpaths` of somebody's project says where that project's tests are: it would be a run that judges nothing, and passes.
+    """
+    if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+        config.args[:] = [str(embedded_suites())]
+    elif config.args_source is pytest.Config.ArgsSource.TESTPATHS and not suite_folders(
+        argument_paths(config), below=2
+    ):
+        config.args.append(str(embedded_suites()))
+
+
+def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
+    """The files that `--nestvirt-manifest` names."""
+    named: list[str] = config.getoption("nestvirt_manifest") or []
+    return tuple(config.invocation_params.dir / Path(name).expanduser() for name in named)
+
+
+def _inventory(hosts: str | None, manifests: Sequence[Path]) -> Inventory:
+    """What the options name; this machine where they name nothing, and no machine where they name manifests alone."""
+    files = split_hosts_option(hosts) if hosts is not None else None
+    without_files = Inventory(()) if manifests else local_inventory()
+    inventory = load_inventory(files) if files else without_files
+    return replace(inventory, manifests=(*inventory.manifests, *manifests))
+
+
+def _surroundings(inventory: Inventory) -> Surroundings:
+    """What manifests may refer to: providers by name, and the guest hypervisors that are made from them."""
+    names = {name for host in inventory if host.level == 1 for name in (host.name, host.domain)}
+    return Surroundings({host.name: host.provider.value for host in inventory}, frozenset(names))
+
+
+def argument_paths(config: pytest.Config) -> Iterator[Path]:
+    """The files and folders that pytest's arguments name, `--pyargs` packages included."""
+    for argument in config.args:
+        name = argument.partition("::")[0]
+        path = config.invocation_params.dir / name
+        if config.option.pyargs and not path.exists():
+            yield from _package_paths(name)
+        else:
+            yield path
+
+
+def _package_paths(name: str) -> Iterator[Path]:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return
+    if spec is not None:
+        yield from map(Path, spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
+
+
+def measuring_rounds(config: pytest.Config) -> int:
+    """How often each machine is measured; 0 where nobody asked for it. Raises `pytest.UsageError` for too few rounds."""
+    rounds: int = config.getoption("nestvirt_measure_rounds")
+    if rounds < LEAST_ROUNDS:
+        raise pytest.UsageError(
+            f"--nestvirt-measure-rounds: {rounds} say nothing of spread; give {LEAST_ROUNDS} or more"
+        )
+    return rounds if config.getoption("nestvirt_measure") and not config.getoption("collectonly") else 0
+
+
+def _profiles(config: pytest.Config, catalogue: Catalogue) -> frozenset[str]:
+    wanted: str | None = config.getoption("nestvirt_profile")
+    if wanted is None:
+        return frozenset()
+    profiles = frozenset(part.strip() for part in wanted.split(",") if part.strip())
+    known = sorted(suite.source.id for suite in catalogue.suites)
+    unknown = sorted(profiles - set(known))
+    if unknown or not profiles:
+        named = ", ".join(unknown) or "(empty)"
+        raise pytest.UsageError(f"--nestvirt-profile: no source {named} here; there is: {', '.join(known) or 'none'}")
+    return profiles
+
+
+class Subject:
+    """The machines and suites of one run; everything beyond the inventory is made at first use."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        catalogue: Catalogue,
+        profiles: frozenset[str],
+        manifests: ManifestSet | None = None,
+        measuring_rounds: int = 0,
+    ) -> None:
+        self.inventory = inventory
+        self.catalogue = catalogue
+        self.profiles = profiles
+        self.manifests = manifests or ManifestSet()
+        self.measuring_rounds = measuring_rounds
+        if self.manifests and self.suites and not self.manifest_files and not inventory.hosts:
+            raise pytest.UsageError("no source that is in use judges manifests; add the suite virtrigaud, or hosts")
+        self.started = datetime.now(UTC)
+        self.collected: Mapping[str, Collected] = {}
+        self.looked = False
+
+    @property
+    def headline(self) -> str:
+        """What is about to be verified, for pytest's header."""
+        files = ", ".join(path.name for path in self.inventory.files) or (
+            "this machine" if self.inventory.hosts else ""
+        )
+        sources = ", ".join(suite.source.id for suite in self.suites) or "none"
+        machines, chains = len(self.inventory.hosts), len(self.inventory.chains())
+        told = [f"{files}: {machines} machines in {chains} chains"] if files else []
+        told += [f"{file.path.name}: {len(file.objects)} objects" for file in self.manifest_files]
+        return f"{', '.join(told)}; sources: {sources}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what inventory and manifests say."""
+        both = f"{self.inventory.digest} {self.manifests.digest}"
+        return hashlib.sha256(both.encode()).hexdigest() if self.manifests else self.inventory.digest
+
+    @cached_property
+    def manifest_files(self) -> tuple[ManifestFile, ...]:
+        """The files with objects, if any of the suites speaks of manifests: each is reported like a chain."""
+        if not any("manifest" in requirement.levels for suite in self.suites for requirement in suite.requirements):
+            return ()
+        return tuple(file for file in self.manifests.files if file.objects)
+
+    @cached_property
+    def suites(self) -> tuple[Suite, ...]:
+        """Those that the arguments lead to, or the chosen profiles among them."""
+        return tuple(s for s in self.catalogue.suites if not self.profiles or s.source.id in self.profiles)
+
+    @cached_property
+    def transports(self) -> Transports:
+        """Connections, opened at first use."""
+        return Transports(self.inventory, load_recorded)
+
+    def look(self, threads: int) -> None:
+        """Look at every machine, side by side. Machines that can't be reached are latched, not raised."""
+        self.collected = collect_fleet(self.inventory, self.transports.of, load_recorded, threads=threads)
+        if self.measuring_rounds:
+            self._measure()
+        self.looked = True
+
+    def _measure(self) -> None:
+        """Measure the machines of which a statement about speed speaks, each with those above it; nothing else."""
+        due = {
+            entry.machine.name
+            for entry in self._planned(self._built()).entries.values()
+            if entry.requirement.needs is Needs.MEASURE and entry.fate is Fate.RUN
+        }
+        chains = [self.inventory.ancestry(host) for host in self.inventory if host.name in due]
+        self.collected = measure_chains(chains, self.collected, self.transports.of, rounds=self.measuring_rounds)
+
+    @cached_property
+    def packed(self) -> bytes:
+        """What was seen, to be handed to another process."""
+        return pack(self.collected)
+
+    def unpack(self, packed: bytes) -> None:
+        """Take over what another process saw."""
+        self.collected = unpack(packed)
+        self.looked = True
+
+    def close(self) -> None:
+        """Give back every connection."""
+        if "transports" in vars(self):
+            self.transports.close()
+
+    @cached_property
+    def machines(self) -> Mapping[str, Machine]:
+        """Every machine of the inventory with its facts, parents first."""
+        return self._built()
+
+    def _built(self) -> Mapping[str, Machine]:
+        machines = build_machines(self.inventory, {host.name: self._seen(host) for host in self.inventory})
+        for machine in machines.values():
+            if machine.parent is not None:
+                names, provider = {machine.host.name, machine.host.domain}, machine.parent.host.provider.value
+                machine.manifest = self.manifests.of_machine(names, provider)
+        return machines
+
+    def _seen(self, host: Host) -> Snapshot | Unobservable:
+        if host.connection is Connection.NONE:
+            return Unobservable("inventory", f"nobody logs in to {host.name} (connection: none)")
+        if host.name in self.unreachable:
+            return Unobservable("connection", f"{host.name} could not be reached: {self.unreachable[host.name]}")
+        snapshot = self.collected[host.name].snapshot
+        if snapshot is None:
+            raise AssertionError(f"{host.name} is neither reachable nor unreachable")
+        return snapshot
+
+    @cached_property
+    def unreachable(self) -> Mapping[str, str]:
+        """Machines that should have been reached and were not, with the one line that says why."""
+        return {
+            name: collected.trouble.removeprefix(f"{name}: ")
+            for name, collected in self.collected.items()
+            if collected.snapshot is None and collected.host.connection is not Connection.NONE
+        }
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What is to be verified on which machine."""
+        return self._planned(self.machines)
+
+    def _planned(self, machines: Mapping[str, Machine]) -> Plan:
+        objects = (item for file in self.manifest_files for item in file.objects)
+        permitted = {Needs.READ_ONLY} | ({Needs.MEASURE} if self.measuring_rounds else set())
+        judged: tuple[Machine | ManifestObject, ...] = (*machines.values(), *objects)
+        return Plan(self.suites, judged, self.unreachable, self.profiles, frozenset(permitted))
+
+    @cached_property
+    def chains(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the chains, ` > ` between their hosts, and the hosts of each; files of manifests with their objects."""
+        lines = (tuple(host.name for host in chain) for chain in self.inventory.chains())
+        names = Counter(file.path.name for file in self.manifest_files)
+        files = {
+            file.path.name if names[file.path.name] == 1 else str(file.path): tuple(item.name for item in file.objects)
+            for file in self.manifest_files
+        }
+        return {" > ".join(line): line for line in lines} | files
+
+    @cached_property
+    def _chains_by_host(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, line in self.chains.items():
+            for host in line:
+                found.setdefault(host, []).append(name)
+        return found
+
+    def chains_of(self, host: str) -> list[str]:
+        """Names of the chains that a host is part of."""
+        return self._chains_by_host.get(host, [])

@@ -1,0 +1,1 @@
+"""What was read from one host: kept, packed, and read again."""
