@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_nestvirt import __version__, marks
+from pytest_nestvirt import marks
 from pytest_nestvirt.run import fixtures
+from pytest_nestvirt.version import __version__
 
 if TYPE_CHECKING:
     from pytest_nestvirt.run.session import NestvirtRun

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.image.kernel_image import BASE, DISK, KERNEL, Image
+from pytest_nestvirt.lab.image.outermost import Supplies
 from pytest_nestvirt.lab.image.toolbox import Toolbox
-from pytest_nestvirt.lab.supply import Supplies
 
 _FINDS_CONSOLE = """#!/bin/sh
 for word in "$@"; do case $word in file,id=console,path=*) console=${word#*path=} ;; esac; done

@@ -23,9 +23,10 @@ from recorded_machines import (
     z_chain,
 )
 
-from pytest_nestvirt.catalogue.applicability import Applies, State, requirement_applies, runs, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applies, State, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.conditions import Conditions, Generations
 from pytest_nestvirt.catalogue.requirement import Requirement, Source, Stance, Suite
+from pytest_nestvirt.derived.runs import runs
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory, Provider
 from pytest_nestvirt.observation.fact import Unobservable

@@ -17,10 +17,10 @@ from pytest_nestvirt.lab.cases.all_cases import case_of
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.image.boot_disk import assembled, boot_disk
 from pytest_nestvirt.lab.image.kernel_image import DISK, KERNEL
+from pytest_nestvirt.lab.image.outermost import Outermost
 from pytest_nestvirt.lab.image.toolbox import Toolbox
 from pytest_nestvirt.lab.image.vmlinux import Segment, Vmlinux, unpacked
 from pytest_nestvirt.lab.machine import bochs
-from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.problem import LabError
 
 FIRST_SECTOR = b"\xfa".ljust(510, b"\0") + b"\x55\xaa"

@@ -39,12 +39,12 @@ def guest_files(case: LabCase) -> dict[str, str]:
 @pytest.mark.parametrize("case", OF_LIBVIRT, ids=lambda case: case.name)
 def test_cases_differ_in_what_is_said_of_the_processor(case: LabCase) -> None:
     """Each domain has the <cpu> that its case is about, and otherwise what the others have."""
-    text = guest_files(case)["domain_guest.xml"]
-    told = parse_domain(text, "domain_guest.xml")
+    text = guest_files(case)["domain.xml"]
+    told = parse_domain(text, "domain.xml")
     assert (told.name, told.accel, told.memory_kib) == ("l1", "kvm", case.machines[1].memory * 1024)
     assert told.cpu_mode == SAID[case.name]
     cpu = re.compile(r"<cpu .*/>")
-    assert cpu.sub("", text) == cpu.sub("", guest_files(OF_LIBVIRT[0])["domain_guest.xml"])
+    assert cpu.sub("", text) == cpu.sub("", guest_files(OF_LIBVIRT[0])["domain.xml"])
 
 
 def test_every_case_of_libvirt_is_one_of_those() -> None:
@@ -64,7 +64,7 @@ def test_what_the_kernel_is_told_stays_one_text() -> None:
         expected=case.expected,
         kernel_options="a='b' <c> & \"d\"",
     )
-    text = domain_guest.files(odd, 1, Domain(""))["domain_guest.xml"]
+    text = domain_guest.files(odd, 1, Domain(""))["domain.xml"]
     assert fromstring(text).findtext("os/cmdline") == f"console=ttyS0 {odd.kernel_options}"
 
 
@@ -108,7 +108,7 @@ def test_first_file_system_of_the_host_holds_the_domain_and_its_own(tmp_path: Pa
     (tmp_path / BASE).write_bytes(b"")
     made = initrd(case, Image(tmp_path), Keys.generate(case.levels))
     assert made.count(b"nestvirt-lab.service\0") == 1
-    assert made.count(b"run/lab/domain_guest.xml\0") == 1
+    assert made.count(b"run/lab/domain.xml\0") == 1
     assert made.count(f"address='{domain_guest.NETWORK.address}'".encode()) == 1
     assert made.count(b"systemd='yes'\n") == 1
 

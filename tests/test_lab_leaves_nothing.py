@@ -30,8 +30,8 @@ from pytest_nestvirt.lab import boot, lab_run
 from emulator_stand_in import emulated_by
 from test_lab_leaves_nothing import CASE, STAND_IN
 
-boot._answer = lambda case, lab, tell: None
-lab_run.supplies_of = lambda case, tell, refresh: emulated_by(Path(sys.argv[1]), STAND_IN, case)
+boot._answer = lambda case, lab, announce: None
+lab_run.supplies_of = lambda case, announce, refresh: emulated_by(Path(sys.argv[1]), STAND_IN, case)
 with lab_run.running(CASE, print, keep=True):
     pass
 """

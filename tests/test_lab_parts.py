@@ -27,11 +27,11 @@ from pytest_nestvirt.lab.cases.judged import deviations
 from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.image.cpio import Archive
+from pytest_nestvirt.lab.image.outermost import Outermost
 from pytest_nestvirt.lab.image.overlay import Guest, Settings, overlay
 from pytest_nestvirt.lab.image.qemu_command import guest_command, outer_command
 from pytest_nestvirt.lab.keys import KeyPair, Keys
 from pytest_nestvirt.lab.machine.console import Mark, death, last_lines, marks
-from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.packages.apt import Package, content_key
 from pytest_nestvirt.lab.packages.doctor import Lack, remedy
 from pytest_nestvirt.lab.problem import LabError

@@ -18,6 +18,7 @@ from pytest_nestvirt.lab.boot import Up, bring_up
 from pytest_nestvirt.lab.cases.all_cases import case_of
 from pytest_nestvirt.lab.directory import new_lab
 from pytest_nestvirt.lab.image.kernel_image import Image
+from pytest_nestvirt.lab.image.outermost import Supplies
 from pytest_nestvirt.lab.image.toolbox import Toolbox
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.locking import alone
@@ -26,7 +27,6 @@ from pytest_nestvirt.lab.machine.saved_state import snapshot_of
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.qmp import Monitor
-from pytest_nestvirt.lab.supply import Supplies
 
 Emulate = Callable[[str], None]
 CASE = case_of("power9")

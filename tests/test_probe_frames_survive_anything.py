@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from probe_transports import NONCE, frames
 
-from pytest_nestvirt.collect.frames import one_line, parse_frames
+from pytest_nestvirt.collect.frames import parse_frames
+from pytest_nestvirt.snapshot.excerpt import excerpt
 from pytest_nestvirt.snapshot.snapshot import Status
 
 MARK = f"\n@{NONCE} ".encode()
@@ -93,7 +94,7 @@ def test_noise_after_the_end_does_no_harm() -> None:
     assert parse_frames(frames(NONCE, ("proc/version", b"a")) + b"logout\n", NONCE)[1]
 
 
-def test_refusals_carry_what_the_host_said_in_one_line() -> None:
+def test_refusals_carry_what_the_host_said_in_excerpt() -> None:
     """The error of a section is one printable line."""
     said = b"error: no\nerror: \x1b[31mred\x00\n"
     found, _ = parse_frames(MARK + b"denied 1 %d x\n" % len(said) + said, NONCE)
@@ -147,6 +148,6 @@ def test_many_marks_are_read_in_linear_time() -> None:
 @given(st.binary(max_size=600), st.integers(1, 50))
 def test_one_line_is_one_printable_line(said: bytes, limit: int) -> None:
     """Whatever a machine says fits a message for a person."""
-    line = one_line(said, limit)
+    line = excerpt(said, limit)
     assert len(line) <= limit
     assert line.isprintable()

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from linux_chains import offered
 from recorded_machines import Recorded, Texts, machines
 
-from pytest_nestvirt.derived.guest_cpu import parse_cpu_option
 from pytest_nestvirt.facts.kernel.module_table import parse_modules
 from pytest_nestvirt.facts.libvirt.domcapabilities import parse_host_model
+from pytest_nestvirt.facts.libvirt.qemu_cpu import parse_cpu_option
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
 from pytest_nestvirt.observation.fact import Unobservable

@@ -29,7 +29,7 @@ from stoney_trios import LINE, NEW, configured
 from suite_checks import verdict_on
 from ubuntu_trios import BIONIC, JAMMY, NO_XML, OFF, SWITCHED_OFF, shipped_file
 
-from pytest_nestvirt.derived.guest_cpu import told_mode
+from pytest_nestvirt.derived.guest_cpu import describe_cpu_mode
 from pytest_nestvirt.verdict import Verdict
 
 PLAIN = xeon("fpu lm hypervisor")
@@ -314,9 +314,9 @@ def test_a_mode_that_was_never_written_is_told_so() -> None:
     """Older libvirt stores no <cpu> where none was given."""
     texts = definition("L1", "<os/>", active="<cpu><model>qemu64</model></cpu>")
     chain = machines(l0(CHAIN, texts))
-    assert told_mode(chain[1]) == "custom (defined without <cpu>)"
-    assert told_mode(machines(l0(CHAIN, NO_XML))[1]) == "unknown"
-    assert told_mode(machines(l0(CHAIN, transient("L1", HOST_PASSTHROUGH)))[1]) == "host-passthrough"
+    assert describe_cpu_mode(chain[1]) == "custom (defined without <cpu>)"
+    assert describe_cpu_mode(machines(l0(CHAIN, NO_XML))[1]) == "unknown"
+    assert describe_cpu_mode(machines(l0(CHAIN, transient("L1", HOST_PASSTHROUGH)))[1]) == "host-passthrough"
 
 
 def test_an_edit_that_nesting_would_need_is_a_consequence_while_it_is_off() -> None:

@@ -6,20 +6,17 @@ one that can't be observed leaves it `undecided`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_nestvirt.catalogue.conditions import Conditions, kernel_expression
-from pytest_nestvirt.catalogue.manifest_conditions import OBJECT_QUESTIONS
+from pytest_nestvirt.catalogue.conditions import Conditions
+from pytest_nestvirt.catalogue.machine_conditions import MACHINE_CONDITIONS
+from pytest_nestvirt.catalogue.manifest_conditions import MANIFEST_CONDITIONS
 from pytest_nestvirt.catalogue.requirement import Level, Requirement, Stance, Suite, level_name
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.facts.system.os_expression import OsMatch, parse
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.observation.render import render
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -69,29 +66,6 @@ def suite_applies(suite: Suite, judged: Machine | ManifestObject) -> Applies:
     if not alternatives:
         return Applies(State.NO, f"{judged.name} is {'no machine' if judged.level < 0 else 'a machine'}")
     return _first_that_holds(_alternative(alternative, judged) for alternative in alternatives)
-
-
-def runs(machine: Machine, expression: str, *, strict: bool = False) -> bool:
-    """Whether a machine runs that operating system, `treat_as` of the inventory counting unless `strict`.
-
-    Raises `Unobservable` where identity or version are unknown and would decide.
-    """
-    assumed = None if strict else machine.declared.treat_as
-    identity = machine.os.id
-    identities = (identity, assumed) if assumed and assumed != identity else (identity,)
-    return any(_is(expression, name, machine) for name in identities)
-
-
-def _is(expression: str, identity: str, machine: Machine) -> bool:
-    named = _parsed(expression)
-    if named.os_id != identity:
-        return False
-    return not named.comparisons or named(identity, machine.os.version)
-
-
-@lru_cache(maxsize=256)
-def _parsed(expression: str) -> OsMatch:
-    return parse(expression)
 
 
 def _alternative(conditions: Mapping[Level, Conditions], machine: Machine | ManifestObject) -> Applies:
@@ -163,8 +137,8 @@ def _ask(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies: 
 
 def _answer(name: str, wanted: Any, machine: Machine | ManifestObject) -> tuple[bool, str]:  # noqa: ANN401 - as above
     if isinstance(machine, ManifestObject):
-        return OBJECT_QUESTIONS[name](machine, wanted)
-    return _QUESTIONS[name](machine, wanted)
+        return MANIFEST_CONDITIONS[name](machine, wanted)
+    return MACHINE_CONDITIONS[name](machine, wanted)
 
 
 def _all_hold(answers: Iterable[Applies]) -> Applies:
@@ -193,104 +167,3 @@ def _first_that_holds(answers: Iterable[Applies]) -> Applies:
 
 def _joined(reasons: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(filter(None, reasons)))
-
-
-def _member(path: str) -> Callable[[Machine, Any], tuple[bool, str]]:
-    """The condition that a fact is one of the accepted values."""
-    subject, attribute = path.split(".")
-
-    def ask(machine: Machine, wanted: Any) -> tuple[bool, str]:  # noqa: ANN401 - as above
-        value = getattr(getattr(machine, subject), attribute)
-        return value in wanted, f"{path} is {value}"
-
-    return ask
-
-
-def _parent_provider(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    if machine.parent is None:
-        return False, "stands in nothing"
-    provider = machine.parent.declared.provider
-    return provider in wanted, f"stands in {machine.parent.name}, whose provider is {provider}"
-
-
-def _treat_as(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    assumed = machine.declared.treat_as
-    if assumed is None or assumed not in wanted:
-        return False, f"declared.treat_as is {assumed or 'not set'}"
-    try:
-        really = machine.os.id
-    except Unobservable:
-        really = "unknown"
-    return really != assumed, f"runs {really}, judged as {assumed} (treat_as)"
-
-
-def _os(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    return _runs_any(machine, wanted, strict=False)
-
-
-def _os_strict(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    return _runs_any(machine, wanted, strict=True)
-
-
-def _runs_any(machine: Machine, wanted: tuple[str, ...], *, strict: bool) -> tuple[bool, str]:
-    return any(runs(machine, expression, strict=strict) for expression in wanted), _system(machine)
-
-
-def _system(machine: Machine) -> str:
-    return f"os is {tell(machine, 'os.id', 'os.version_id')}"
-
-
-def _kernel(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    version = machine.kernel.version
-    holds = any(_parsed(kernel_expression(comparisons))("linux", version) for comparisons in wanted)
-    return holds, f"kernel.version is {render(version)}"
-
-
-def _power(machine: Machine, wanted: Any) -> tuple[bool, str]:  # noqa: ANN401 - Generations, as validated
-    generation = machine.cpu.power.generation
-    return generation in wanted, f"cpu.power.generation is {generation}"
-
-
-def _power8_compat(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - the signature of conditions
-    compat = machine.cpu.power.power8_compat
-    return compat is wanted, f"{'runs' if compat else 'does not run'} in POWER8 compatibility mode"
-
-
-def _connection(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    return machine.host.connection in wanted, f"connection is {machine.host.connection}"
-
-
-def _second_level_paging(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
-    used = machine.kvm.second_level_paging
-    return used is wanted, f"{'uses' if used else 'does not use'} second-level paging"
-
-
-def _domain_known(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
-    known = machine.domain.defined
-    return known is wanted, f"is {'' if known else 'not '}defined by its parent's libvirt"
-
-
-def _manifested(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
-    found = any(one.manifest is not None for one in (machine, *machine.guests))
-    return found is wanted, f"is {'' if found else 'not '}told of by a VirtualMachine of the manifests, by name"
-
-
-_QUESTIONS: Mapping[str, Callable[[Machine, Any], tuple[bool, str]]] = {
-    "provider": _member("declared.provider"),
-    "parent_provider": _parent_provider,
-    "connection": _connection,
-    "environment": _member("declared.environment"),
-    "treat_as": _treat_as,
-    "arch": _member("kernel.architecture"),
-    "vendor": _member("cpu.vendor"),
-    "power": _power,
-    "power8_compat": _power8_compat,
-    "os": _os,
-    "os_strict": _os_strict,
-    "kernel": _kernel,
-    "virtualization": _member("platform.virtualization"),
-    "substrate": _member("platform.substrate"),
-    "second_level_paging": _second_level_paging,
-    "domain_known": _domain_known,
-    "manifested": _manifested,
-}

@@ -138,14 +138,14 @@ class Conditions(BaseModel):
             if value is not None and value != ():
                 yield name, value
 
-    def refuse_strangers(self, *, of_object: bool) -> None:
+    def reject_misplaced_keys(self, *, of_object: bool) -> None:
         """Raises ValueError for a condition that can't be asked of an object of a manifest, or of a machine."""
         for name, _ in self.asked():
             if (name not in OF_OBJECTS) if of_object else (name in ONLY_OF_OBJECTS):
                 asked_of = "an object of a manifest" if of_object else "a machine"
                 raise ValueError(f"`{name}` can't be asked of {asked_of}")
         for inner in (*self.any_, *((self.not_,) if self.not_ else ())):
-            inner.refuse_strangers(of_object=of_object)
+            inner.reject_misplaced_keys(of_object=of_object)
 
     def expressions(self) -> Iterator[str]:
         """Every operating system expression inside, versions of the kernel among them, for validation."""

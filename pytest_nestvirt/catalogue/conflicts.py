@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites
 from pytest_nestvirt.catalogue.requirement import RequirementId, Stance, Text
-from pytest_nestvirt.catalogue.stance import Judged
+from pytest_nestvirt.catalogue.stance import HasVerdict
 from pytest_nestvirt.document import DocumentError, explain, load_document
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
@@ -73,19 +73,19 @@ class Conflict:
         return f"{self.contradiction.id}: {self.contradiction.about} {named}. {self.contradiction.reading}"
 
 
-def conflicts(cases: Iterable[Judged], known: Iterable[Contradiction] | None = None) -> tuple[Conflict, ...]:
+def conflicts(cases: Iterable[HasVerdict], known: Iterable[Contradiction] | None = None) -> tuple[Conflict, ...]:
     """The contradictions of which two sides were judged for one chain, given the cases of all its machines.
 
     What did not apply, was not run or could not be observed judges nothing. `known` is the embedded list unless given.
     """
-    judged: dict[str, list[Judged]] = {}
+    judged: dict[str, list[HasVerdict]] = {}
     for case in cases:
         if case.verdict in JUDGED:
             judged.setdefault(case.requirement, []).append(case)
     return tuple(_conflicts(embedded_contradictions() if known is None else known, judged))
 
 
-def _conflicts(known: Iterable[Contradiction], judged: Mapping[str, Sequence[Judged]]) -> Iterator[Conflict]:
+def _conflicts(known: Iterable[Contradiction], judged: Mapping[str, Sequence[HasVerdict]]) -> Iterator[Conflict]:
     for contradiction in known:
         taken = [[name for name in side if name in judged] for side in contradiction.sides]
         sides = [side for side in taken if side]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import pytest_nestvirt
 from pytest_nestvirt.catalogue.requirement import Requirement, Suite
 from pytest_nestvirt.document import Document, DocumentError, explain, load_document
 from pytest_nestvirt.facts.system.os_expression import parse
@@ -85,7 +84,7 @@ def load_catalogue(folders: Iterable[Path]) -> Catalogue:
 
 def embedded_suites() -> Path:
     """The folder of the suites that come with the product: inside an installed wheel, or in the checkout."""
-    package = Path(pytest_nestvirt.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "suites"
     return installed if installed.is_dir() else package.parent / "suites"
 

@@ -32,7 +32,7 @@ def _provider(item: ManifestObject, wanted: tuple[str, ...]) -> tuple[bool, str]
     return item.providers <= set(wanted), f"provider is {', '.join(sorted(item.providers))}"
 
 
-OBJECT_QUESTIONS: Mapping[str, Callable[[ManifestObject, Any], tuple[bool, str]]] = {
+MANIFEST_CONDITIONS: Mapping[str, Callable[[ManifestObject, Any], tuple[bool, str]]] = {
     "kind": _kind,
     "has": _has,
     "nested": _nested,

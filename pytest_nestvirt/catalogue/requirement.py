@@ -113,10 +113,10 @@ class Requirement(_Model):
             raise ValueError("`expected` is missing: say what a conforming host shows")
         if self.also == self.level:
             raise ValueError("`also` names the requirement's own level; remove it")
-        self._refuse_strangers()
+        self._reject_misplaced_keys()
         return self
 
-    def _refuse_strangers(self) -> None:
+    def _reject_misplaced_keys(self) -> None:
         """A machine stands below its ancestors; manifests are no level of a chain."""
         for level, conditions in self.applies.items():
             if "manifest" in {level, self.level}:
@@ -126,7 +126,7 @@ class Requirement(_Model):
                     )
             elif level > self.level:
                 raise ValueError(f"`applies` names {level}, which is deeper than the requirement's level {self.level}")
-            conditions.refuse_strangers(of_object=level == "manifest")
+            conditions.reject_misplaced_keys(of_object=level == "manifest")
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -163,7 +163,7 @@ class Suite(_Model):
                     raise ValueError(
                         "`applies`: manifests are no level of a chain; make them an alternative of their own"
                     )
-                conditions.refuse_strangers(of_object=level == "manifest")
+                conditions.reject_misplaced_keys(of_object=level == "manifest")
         return self
 
     @property

@@ -19,7 +19,7 @@ from pytest_nestvirt.verdict import Verdict
 WORST_FIRST = tuple(Stance)
 
 
-class Judged(Protocol):
+class HasVerdict(Protocol):
     """What is needed of a `report.model.Case`, which stands above this layer."""
 
     @property
@@ -43,13 +43,13 @@ class Judged(Protocol):
         """What that says about support; None where it says nothing."""
 
 
-def chain_stance(source_id: str, cases: Iterable[Judged]) -> tuple[Stance, tuple[str, ...]]:
+def chain_stance(source_id: str, cases: Iterable[HasVerdict]) -> tuple[Stance, tuple[str, ...]]:
     """The stance of one source on a chain, from the cases of all its machines, and the lines that decided it."""
     speaking = [case for case in cases if case.source == source_id and case.stance is not None]
     worst = min((case.stance for case in speaking if case.stance), key=WORST_FIRST.index, default=Stance.NOT_STATED)
     return worst, tuple(_line(case) for case in speaking if case.stance is worst)
 
 
-def _line(case: Judged) -> str:
+def _line(case: HasVerdict) -> str:
     undecided = "undecided: " if case.verdict in UNDECIDED else ""
     return f"{undecided}{case.requirement} on {case.host} ({case.verdict})"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pytest_nestvirt import __version__
 from pytest_nestvirt.cli.catalogue_commands import explain, requirements
 from pytest_nestvirt.cli.lab_commands import lab
 from pytest_nestvirt.cli.machine_commands import collect, facts
+from pytest_nestvirt.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

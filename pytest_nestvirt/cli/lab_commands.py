@@ -142,10 +142,10 @@ def down(name: str) -> None:
 def _clock() -> Callable[[str], None]:
     began = time.monotonic()
 
-    def tell(line: str) -> None:
+    def announce(line: str) -> None:
         click.echo(f"[{time.monotonic() - began:5.1f} s] {line}", err=True)
 
-    return tell
+    return announce
 
 
 def _told(action: Callable[[], T]) -> T:

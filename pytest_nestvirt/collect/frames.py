@@ -12,10 +12,10 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from pytest_nestvirt.snapshot.excerpt import excerpt
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 END = "end"
-_ERROR_LENGTH = 300
 _MOST_FRAMES = 50_000
 _WITH_DATA = frozenset({Status.OK, Status.TRUNCATED})
 _STATUSES = "|".join(status.value for status in Status if status is not Status.CUT)
@@ -100,7 +100,7 @@ def _delimited(output: _Output, header: re.Match[bytes]) -> tuple[_Frame, int]:
         return _frame(header, body, Status.CUT, "the command ended in the middle of it"), following
     # virsh flushes its output before it prints an error, so that a command that answered nothing has it here instead.
     if not body.strip() or body.lstrip().startswith(b"error: "):
-        trouble = one_line(body) or "the command printed nothing"
+        trouble = excerpt(body) or "the command printed nothing"
         return _frame(header, b"", Status.FAILED, trouble), following
     return _frame(header, body + b"\n"), following
 
@@ -125,16 +125,8 @@ def _section(frame: _Frame) -> Section:
         data = _sorted(frame.body) if frame.name.endswith("/") else frame.body
         return Section(frame.name, frame.status, data, frame.exit_code)
     data = frame.body if frame.status is Status.CUT else b""
-    return Section(frame.name, frame.status, data, frame.exit_code, frame.trouble or one_line(frame.body))
+    return Section(frame.name, frame.status, data, frame.exit_code, frame.trouble or excerpt(frame.body))
 
 
 def _sorted(listing: bytes) -> bytes:
     return b"".join(sorted(line + b"\n" for line in listing.split(b"\n") if line))
-
-
-def one_line(said: bytes, limit: int = _ERROR_LENGTH) -> str:
-    """What a machine said as one printable line of at most `limit` characters."""
-    lines = said[: 8 * limit].decode("utf-8", errors="replace").splitlines()
-    joined = "; ".join(line.strip() for line in lines if line.strip())
-    printable = "".join(c if c.isprintable() else "?" for c in joined)
-    return printable if len(printable) <= limit else printable[: limit - 1] + "…"

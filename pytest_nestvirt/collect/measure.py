@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import combinations
 
-from pytest_nestvirt.collect.frames import one_line
+from pytest_nestvirt.snapshot.excerpt import excerpt
 from pytest_nestvirt.snapshot.measurement import KERNEL, Round
 from pytest_nestvirt.transport.base import Transport
 
@@ -51,10 +51,10 @@ def parse_answer(printed: bytes, nonce: str) -> Answer:
     offers = (words[1] for words in told if words[0] == OFFER and len(words) > 1 and KERNEL.fullmatch(words[1]))
     return Answer(
         offers=tuple(dict.fromkeys(offers)),
-        build=one_line(values.get("build", "").encode(), _TEXT_LIMIT),
+        build=excerpt(values.get("build", "").encode(), _TEXT_LIMIT),
         cpu=_rate(values.get("cpu", "")),
         memory=_rate(values.get("memory", "")),
-        trouble=one_line(values.get("trouble", "").encode(), _TEXT_LIMIT),
+        trouble=excerpt(values.get("trouble", "").encode(), _TEXT_LIMIT),
         complete="end" in values,
     )
 
@@ -103,7 +103,7 @@ def _ask(transport: Transport, wanted: str, seconds: float) -> Answer:
     if answer.trouble:
         raise NotMeasuredError(answer.trouble)
     if not answer.complete:
-        said = one_line(completed.stderr or completed.stdout, _TEXT_LIMIT)
+        said = excerpt(completed.stderr or completed.stdout, _TEXT_LIMIT)
         raise NotMeasuredError(f"the measuring script ended with {completed.exit_code}" + (f": {said}" if said else ""))
     return answer
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
-from pytest_nestvirt.collect.frames import one_line, parse_frames
+from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.windows_probe import SECONDS, SHELL_SECTION, looks_like_windows, windows_command
 from pytest_nestvirt.inventory.host import Become, Connection, Host
+from pytest_nestvirt.snapshot.excerpt import excerpt
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Transport
 
@@ -75,7 +76,7 @@ class _Answer:
     @property
     def said(self) -> str:
         """What the host did instead of answering, for people."""
-        said = one_line(self.completed.stdout, _SAID) or one_line(self.completed.stderr, _SAID)
+        said = excerpt(self.completed.stdout, _SAID) or excerpt(self.completed.stderr, _SAID)
         ended = f"ended it with {self.completed.exit_code}"
         return f'printed "{said}" and {ended}' if said else f"{ended} and printed nothing"
 
@@ -87,7 +88,7 @@ class _Answer:
         if self.completed.truncated:
             return "incomplete: the probe printed more than is read"
         if not self.complete:
-            said = one_line(self.completed.stderr, _SAID)
+            said = excerpt(self.completed.stderr, _SAID)
             return f"incomplete: the probe ended with {self.completed.exit_code} before it was done" + (
                 f": {said}" if said else ""
             )

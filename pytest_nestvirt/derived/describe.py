@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
 
 
-def tell(machine: Machine, *names: str) -> str:
-    """The values of facts for a person: `tell(l0, "os.id", "os.version")` is `rhel 8.6`.
+def describe(machine: Machine, *names: str) -> str:
+    """The values of facts for a person: `describe(l0, "os.id", "os.version")` is `rhel 8.6`.
 
     A fact that can't be known is told as `unknown`, so that a message never hides the finding that it is about: an
     `Unobservable` that escapes while a failure is being worded would make it inconclusive.

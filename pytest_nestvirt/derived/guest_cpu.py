@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.describe import describe
 from pytest_nestvirt.derived.pending import stored_definition
 from pytest_nestvirt.facts.libvirt.domain_xml import ABSENT, DomainXml
-from pytest_nestvirt.facts.libvirt.qemu_argv import parse_argv, split_options
+from pytest_nestvirt.facts.libvirt.qemu_argv import parse_argv
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSIONS, GuestCpu, parse_cpu_option
 from pytest_nestvirt.observation.fact import Unobservable
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
 
-EXTENSION = {"intel": "vmx", "centaur": "vmx", "zhaoxin": "vmx", "amd": "svm", "hygon": "svm"}
-"""The flag of the virtualization extension, by vendor (`cpu.vendor`)."""
-
-EXTENSIONS = frozenset(EXTENSION.values())
-
-_ON = frozenset({"on", "yes", "true", "y"})
-_OFF = frozenset({"off", "no", "false", "n"})
 _WHOLE = {"host-passthrough": "host", "maximum": "max"}
-
-
-@dataclass(frozen=True, slots=True)
-class GuestCpu:
-    """A processor as QEMU is asked for it."""
-
-    model: str
-    """`host`, `max`, or a named model; empty where QEMU was left its default (qemu64)."""
-    given: frozenset[str]
-    """vmx or svm, if it is switched on by name."""
-    taken: frozenset[str]
-    """vmx or svm, if it is switched off by name."""
-
-    @property
-    def is_host(self) -> bool:
-        """Whether it is the host's own processor, with whatever KVM can pass on."""
-        return self.model in {"host", "max"}
-
-    def offers(self, extension: str) -> bool:
-        """Whether the guest is to have that extension. Named models have it by name only: QEMU takes it out under KVM."""
-        return extension not in self.taken and (self.is_host or extension in self.given)
-
-    def __str__(self) -> str:
-        switches = [*(f"{name}=on" for name in sorted(self.given)), *(f"{name}=off" for name in sorted(self.taken))]
-        return ",".join([self.model or "(QEMU's default)", *switches])
-
-
-def parse_cpu_option(value: str) -> GuestCpu:
-    """What follows `-cpu`: `host,migratable=on`, `Haswell-noTSX-IBRS,vmx=on`, `Nehalem,+vmx` (qemu(1)).
-
-    >>> parse_cpu_option("Haswell-noTSX-IBRS,vmx=on").offers("vmx")
-    True
-    """
-    options = split_options(value, "model")
-    model = options.pop("model", "")
-    given, taken = set[str](), set[str]()
-    for key, setting in options.items():
-        name = key.lstrip("+-")
-        if name in EXTENSIONS:
-            off = key.startswith("-") or setting.lower() in _OFF
-            (taken if off else given).add(name)
-            (given if off else taken).discard(name)
-    return GuestCpu(model, frozenset(given), frozenset(taken))
 
 
 def cpu_of_definition(xml: DomainXml) -> GuestCpu:
@@ -107,12 +57,12 @@ def configured_cpu(guest: Machine) -> DomainXml:
     return active
 
 
-def told_mode(guest: Machine) -> str:
+def describe_cpu_mode(guest: Machine) -> str:
     """The mode of the <cpu> that holds now and, where it differs, the one that a person wrote: for messages.
 
     libvirt shows host-model in a running domain as `custom`, and the person who wrote it looks for host-model.
     """
-    mode = tell(guest, "domain.cpu_mode")
+    mode = describe(guest, "domain.cpu_mode")
     try:
         stored = guest.domain.inactive.cpu_mode
     except Unobservable:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.describe import describe
 from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
 from pytest_nestvirt.observation.fact import Unobservable
 
@@ -55,7 +55,7 @@ def _of_another_provider(guest: Machine, parent: Machine) -> str:
     provider = parent.declared.provider
     if provider == "libvirt" and isinstance(parent.reader.snapshot, Unobservable):
         return ""  # what a host is taken for of which neither the file nor anybody's look at it says more
-    seen = tell(guest, "platform.virtualization"), tell(guest, "platform.substrate")
+    seen = describe(guest, "platform.virtualization"), describe(guest, "platform.substrate")
     if _may_be(_OFFERS[provider], *seen):
         return ""
     told = seen[1] if seen[1] in _CLOUDS else seen[0]

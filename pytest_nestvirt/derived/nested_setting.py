@@ -43,7 +43,7 @@ def kernel_default(machine: Machine, module: str) -> Default:
     )
 
 
-def on_unasked(machine: Machine, module: str) -> bool:
+def on_by_default(machine: Machine, module: str) -> bool:
     """Whether nesting is on although no line sets it: by the kernel's default, or because somebody loaded it so by hand."""
     return machine.modprobe.setting(module, "nested") is None and machine.kvm.enabled("nested", module)
 

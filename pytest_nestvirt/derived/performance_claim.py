@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_nestvirt.derived.describe import tell
+from pytest_nestvirt.derived.describe import describe
 from pytest_nestvirt.derived.identity import same_system
 from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
 from pytest_nestvirt.facts.performance import Ratio
@@ -40,7 +40,7 @@ def missed(claim: Claim, l1: Machine, l2: Machine, of: Machine) -> str:
     `Unobservable` where the two were not measured by turns, where the measurement spreads too much to tell, and where
     they are not known to be what is spoken of: a guest that is emulated, or no guest at all, says nothing of nesting.
     """
-    _refuse_strangers(l1, l2)
+    _reject_misplaced_keys(l1, l2)
     ratios = [ratio for ratio in l2.performance.ratios if ratio.of == of.name]
     if not ratios:
         raise Unobservable(SECTION, f"{l2.name} and {of.name} were not measured by turns{_why_not(of)}")
@@ -57,7 +57,7 @@ def _told(claim: Claim, ratios: list[Ratio], l1: Machine, l2: Machine) -> str:
     first = ratios[0]
     return (
         f"{l2.name} reaches {' and '.join(map(str, ratios))} of {first.of}; claimed: {claim.words}; second-level paging "
-        f"in {l1.name}: {tell(l1, 'kvm.second_level_paging')} ({first.kernel}, {first.rounds} rounds)"
+        f"in {l1.name}: {describe(l1, 'kvm.second_level_paging')} ({first.kernel}, {first.rounds} rounds)"
     )
 
 
@@ -69,7 +69,7 @@ def _why_not(machine: Machine) -> str:
     return ""
 
 
-def _refuse_strangers(l1: Machine, l2: Machine) -> None:
+def _reject_misplaced_keys(l1: Machine, l2: Machine) -> None:
     for guest in (l1, l2):
         runs_on = hypervisor_below(guest)
         if runs_on in {"qemu", "none"}:

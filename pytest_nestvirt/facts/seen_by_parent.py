@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
-from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable
+from pytest_nestvirt.observation.fact import INVENTORY, Reader, Subject, Unobservable
 
 P = TypeVar("P")
 T = TypeVar("T")

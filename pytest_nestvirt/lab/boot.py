@@ -17,6 +17,7 @@ from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.image import qemu_command
 from pytest_nestvirt.lab.image.initrd import initrd
+from pytest_nestvirt.lab.image.outermost import Outermost, Supplies
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.locking import use
 from pytest_nestvirt.lab.machine import bochs
@@ -24,11 +25,9 @@ from pytest_nestvirt.lab.machine.console import last_lines, read
 from pytest_nestvirt.lab.machine.ports import free_port
 from pytest_nestvirt.lab.machine.saved_state import Snapshot, save, snapshot_of, wait_for_restore
 from pytest_nestvirt.lab.machine.watch import Watched, watch
-from pytest_nestvirt.lab.outermost import Outermost
-from pytest_nestvirt.lab.packages.store import Tell
+from pytest_nestvirt.lab.packages.store import Announce
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import end_marked
-from pytest_nestvirt.lab.supply import Supplies
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.pool import Transports
 
@@ -46,18 +45,18 @@ class Up:
     """Whether it came from a snapshot."""
 
 
-def bring_up(case: LabCase, lab: LabDirectory, supplies: Supplies, tell: Tell, *, cold: bool = False) -> Up:
+def bring_up(case: LabCase, lab: LabDirectory, supplies: Supplies, announce: Announce, *, cold: bool = False) -> Up:
     """Bring a case up in its directory and wait until its innermost machine answers. Raises `LabError`.
 
     It comes from its snapshot where there is one, unless it is to start `cold`.
     """
     began = time.monotonic()
     snapshot = snapshot_of(case, supplies) if case.snapshots else None
-    emulator = _restored(case, lab, supplies, snapshot, tell) if snapshot and not cold else None
+    emulator = _restored(case, lab, supplies, snapshot, announce) if snapshot and not cold else None
     restored = emulator is not None
     retried: tuple[str, ...] = ()
     if emulator is None:
-        emulator, retried = _booted(case, lab, supplies, snapshot, tell)
+        emulator, retried = _booted(case, lab, supplies, snapshot, announce)
     up = Up(lab, emulator, time.monotonic() - began, retried, restored)
     lab.up.write_text(json.dumps(_told(case, supplies, up), indent=1) + "\n", "utf-8")
     return up
@@ -76,20 +75,20 @@ def _told(case: LabCase, supplies: Supplies, up: Up) -> dict[str, object]:
 
 
 def _booted(
-    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot | None, tell: Tell
+    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot | None, announce: Announce
 ) -> tuple[subprocess.Popen[bytes], tuple[str, ...]]:
     """Start it from nothing, as often as the case allows; the emulator, and why earlier attempts failed."""
     retried: list[str] = []
     while True:
         keys = Keys.generate(case.levels)
         emulator = _start(case, lab, supplies, keys)
-        tell(f"started; {case.levels[-1]} answers after {case.seconds:.0f} s as a rule")
+        announce(f"started; {case.levels[-1]} answers after {case.seconds:.0f} s as a rule")
         try:
-            watch(Watched(case, lab, emulator), tell)
-            _answer(case, lab, tell)
+            watch(Watched(case, lab, emulator), announce)
+            _answer(case, lab, announce)
             if snapshot is not None:
-                _keep(lab, keys, snapshot, tell)
-                _answer(case, lab, tell)
+                _keep(lab, keys, snapshot, announce)
+                _answer(case, lab, announce)
         except LabError as error:
             end_marked(lab.path)
             emulator.wait()
@@ -99,20 +98,20 @@ def _booted(
             retried.append(str(error))
             if lab.console.exists():
                 lab.console.rename(lab.path / f"console-{len(retried)}.log")
-            tell(f"{error}; this emulator is known to fail at times: once more")
+            announce(f"{error}; this emulator is known to fail at times: once more")
         else:
             return emulator, tuple(retried)
 
 
-def _keep(lab: LabDirectory, keys: Keys, snapshot: Snapshot, tell: Tell) -> None:
+def _keep(lab: LabDirectory, keys: Keys, snapshot: Snapshot, announce: Announce) -> None:
     try:
-        tell(f"kept for the next time, in {save(lab, keys, snapshot):.1f} s")
+        announce(f"kept for the next time, in {save(lab, keys, snapshot):.1f} s")
     except (LabError, OSError) as error:
-        tell(f"no snapshot was taken: {error}")
+        announce(f"no snapshot was taken: {error}")
 
 
 def _restored(
-    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot, tell: Tell
+    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot, announce: Announce
 ) -> subprocess.Popen[bytes] | None:
     """The emulator, if it came up from its snapshot; a snapshot that does not work is removed."""
     if lab.monitor is None or not use(snapshot.directory):
@@ -121,26 +120,26 @@ def _restored(
         shutil.copy(snapshot.console, lab.earlier_console)
         keys = snapshot.keys
     except (LabError, OSError) as error:
-        _useless(snapshot, lab, error, tell)
+        _useless(snapshot, lab, error, announce)
         return None
     emulator = _start(case, lab, supplies, keys, "-incoming", snapshot.source)
     try:
         wait_for_restore(lab)
-        tell("restored from a snapshot")
-        _answer(case, lab, tell)
+        announce("restored from a snapshot")
+        _answer(case, lab, announce)
     except LabError as error:
         end_marked(lab.path)
         emulator.wait()
-        _useless(snapshot, lab, error, tell)
+        _useless(snapshot, lab, error, announce)
         return None
     return emulator
 
 
-def _useless(snapshot: Snapshot, lab: LabDirectory, why: Exception, tell: Tell) -> None:
+def _useless(snapshot: Snapshot, lab: LabDirectory, why: Exception, announce: Announce) -> None:
     snapshot.forget()
     for console in (lab.console, lab.earlier_console):
         console.unlink(missing_ok=True)
-    tell(f"the snapshot is of no use and has been removed: {why}")
+    announce(f"the snapshot is of no use and has been removed: {why}")
 
 
 def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *more: str) -> subprocess.Popen[bytes]:
@@ -167,7 +166,7 @@ def _command(outermost: Outermost) -> list[str]:
     return qemu_command.outer_command(outermost)
 
 
-def _answer(case: LabCase, lab: LabDirectory, tell: Tell) -> None:
+def _answer(case: LabCase, lab: LabDirectory, announce: Announce) -> None:
     """Log in to the innermost machine, and so to those around it."""
     began = time.monotonic()
     inventory = load_inventory([lab.inventory])
@@ -179,7 +178,7 @@ def _answer(case: LabCase, lab: LabDirectory, tell: Tell) -> None:
             raise LabError(f"lab {case.name}: {error}", last_lines(read(lab.console))) from None
     if completed.exit_code != 0:
         raise LabError(f"lab {case.name}: `true` ended with {completed.exit_code} on {innermost.name}")
-    tell(f"{innermost.name.upper()} has been logged in to, in {time.monotonic() - began:.1f} s")
+    announce(f"{innermost.name.upper()} has been logged in to, in {time.monotonic() - began:.1f} s")
 
 
 def _not_recorded(host: Host) -> NoReturn:

@@ -21,7 +21,7 @@ from pytest_nestvirt.lab.boot import bring_up
 from pytest_nestvirt.lab.cases.judged import deviations
 from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory, new_lab
-from pytest_nestvirt.lab.packages.store import Tell
+from pytest_nestvirt.lab.packages.store import Announce
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.supply import supplies_of
@@ -48,7 +48,7 @@ class LabRun:
 @contextmanager
 def running(
     case: LabCase,
-    tell: Tell,
+    announce: Announce,
     *,
     refresh: bool = False,
     cold: bool = False,
@@ -64,9 +64,9 @@ def running(
         up, kept = None, False
         try:
             with marking(lab.path):
-                supplies = supplies_of(case, tell, refresh=refresh)
-                up = bring_up(case, lab, supplies, tell, cold=cold)
-                tell(f"{case.name} is up after {up.seconds:.0f} s")
+                supplies = supplies_of(case, announce, refresh=refresh)
+                up = bring_up(case, lab, supplies, announce, cold=cold)
+                announce(f"{case.name} is up after {up.seconds:.0f} s")
                 yield lab
             kept = keep
         finally:
@@ -98,15 +98,21 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def run_case(
-    case: LabCase, report: Path, arguments: Sequence[str], tell: Tell, *, refresh: bool = False, cold: bool = False
+    case: LabCase,
+    report: Path,
+    arguments: Sequence[str],
+    announce: Announce,
+    *,
+    refresh: bool = False,
+    cold: bool = False,
 ) -> LabRun:
     """Bring a case up, let pytest judge it, take it down. Raises `LabError`."""
     _refuse_tests(arguments)
     _prepare(report)
-    with running(case, tell, refresh=refresh, cold=cold, report=report) as lab:
+    with running(case, announce, refresh=refresh, cold=cold, report=report) as lab:
         began = time.monotonic()
         status = _pytest(lab, report, arguments)
-        tell(f"pytest took {time.monotonic() - began:.0f} s")
+        announce(f"pytest took {time.monotonic() - began:.0f} s")
         retried = tuple(json.loads(lab.up.read_text("utf-8"))["retried"])
         return LabRun(_deviations(case, report, status), retried, report)
 

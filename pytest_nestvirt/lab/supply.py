@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from pytest_nestvirt.lab.cases.lab_case import Architecture, Emulator, LabCase
 from pytest_nestvirt.lab.image import kernel_image, toolbox
 from pytest_nestvirt.lab.image.kernel_image import Image, Recipe
+from pytest_nestvirt.lab.image.outermost import Supplies
 from pytest_nestvirt.lab.image.toolbox import Toolbox
 from pytest_nestvirt.lab.packages.doctor import HERE
-from pytest_nestvirt.lab.packages.store import Order, Tell, obtain
+from pytest_nestvirt.lab.packages.store import Announce, Order, obtain
 from pytest_nestvirt.lab.problem import LabError
 
 _PROGRAMS = ("base-files", "busybox-static", "dropbear-bin", "kmod", "python3-minimal")
@@ -25,18 +25,10 @@ _FOR_DISKS = ("ext4", "crc32c_generic", "overlay")
 _FOR_GUESTS = ("kvm", "kvm_amd", "kvm_intel", "kvm_hv")
 
 
-@dataclass(frozen=True, slots=True)
-class Supplies:
-    """All that is made of packages for one lab."""
-
-    image: Image
-    emulator: Toolbox
-
-
-def supplies_of(case: LabCase, tell: Tell, *, refresh: bool = False) -> Supplies:
+def supplies_of(case: LabCase, announce: Announce, *, refresh: bool = False) -> Supplies:
     """What a case needs, made if it is not there. Raises `LabError`."""
-    machines = obtain(_image(case.architecture), tell, refresh=refresh)
-    emulator = obtain(_toolbox(case.emulator), tell, refresh=refresh)
+    machines = obtain(_image(case.architecture), announce, refresh=refresh)
+    emulator = obtain(_toolbox(case.emulator), announce, refresh=refresh)
     return Supplies(Image(machines), Toolbox(emulator))
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pytest_nestvirt.document import Document, DocumentError, load_documents, one_line, seen
 from pytest_nestvirt.manifests.manifest_object import DEFAULT_NAMESPACE, GROUP, KINDS, ManifestObject, Written
-from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet, ProviderObject, Surroundings
+from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet
+from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
 from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
 from pytest_nestvirt.manifests.vm_class import VmClass
 from pytest_nestvirt.manifests.vm_image import VmImage

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
+from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
+from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
+from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.manifests.vm_image import VmImage
 from pytest_nestvirt.observation.fact import Unobservable
-
-if TYPE_CHECKING:
-    from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
-    from pytest_nestvirt.manifests.vm_class import VmClass
-    from pytest_nestvirt.manifests.vm_image import VmImage
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the inventory knows that manifests are about."""
-
-    providers: Mapping[str, str] = field(default_factory=dict)
-    """Name of a machine -> who offers virtual machines on it (`vsphere`): a `providerRef` may be called like it."""
-    hypervisors: frozenset[str] = frozenset()
-    """Names of the guest hypervisors (L1): machines that are to run guests of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderObject:
-    """A `kind: Provider` of the manifests."""
-
-    type: str
-    """libvirt, vsphere, proxmox, ..."""
-    source: str
-    """`nested.yaml:3`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +42,15 @@ class ManifestSet:
     def objects(self) -> tuple[ManifestObject, ...]:
         """Every object that can be judged, in the order of the files."""
         return tuple(item for file in self.files for item in file.objects)
+
+    def machines_of(self, vm_class: ManifestObject) -> tuple[VirtualMachine, ...]:
+        """The VirtualMachine objects that are made from a class."""
+        return tuple(vm for vm in self.virtual_machines.values() if vm.refers_to_class(vm_class))
+
+    @property
+    def any_class_mentions_nesting(self) -> bool:
+        """Whether any class says more of nested virtualization than a plain `false`."""
+        return any(vm_class.mentions_nesting for vm_class in self.classes.values())
 
     def of_machine(self, names: Iterable[str], provider: str = "") -> VirtualMachine | None:
         """The VirtualMachine that is called like a machine on such a provider; None where none or several are."""

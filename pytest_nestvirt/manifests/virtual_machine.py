@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from pytest_nestvirt.document import DocumentError, dotted
-from pytest_nestvirt.facts.declared import SOURCE as INVENTORY
 from pytest_nestvirt.manifests.cloud_config import CloudConfig, CloudUser, parse_cloud_config
 from pytest_nestvirt.manifests.manifest_field import Fault, Field, one_of, text, whole
 from pytest_nestvirt.manifests.manifest_object import ManifestObject, Written
-from pytest_nestvirt.observation.fact import Unobservable, fact
-
-if TYPE_CHECKING:
-    from pytest_nestvirt.manifests.manifest_set import ManifestSet
-    from pytest_nestvirt.manifests.vm_class import VmClass
-    from pytest_nestvirt.manifests.vm_image import VmImage
+from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
+from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.manifests.vm_image import VmImage
+from pytest_nestvirt.observation.fact import INVENTORY, Unobservable, fact
 
 T = TypeVar("T")
 
@@ -32,6 +29,15 @@ INLINE = Field("spec.userData.cloudInit.inline", text)
 IMPORTED_DISK = "spec.importedDisk"
 
 
+class MachineReferences(Protocol):
+    """What a VirtualMachine asks of the manifests around it; keys are namespace and name."""
+
+    surroundings: Surroundings
+    providers: dict[tuple[str, str], ProviderObject]
+    classes: dict[tuple[str, str], VmClass]
+    images: dict[tuple[str, str], VmImage]
+
+
 class VirtualMachine(ManifestObject):
     """A VirtualMachine. It takes its size from its class, except for what it says itself."""
 
@@ -43,7 +49,7 @@ class VirtualMachine(ManifestObject):
     SIZE_FIELDS: ClassVar = (CPU, MEMORY_MIB)
     """Where its own number of processors and its own memory stand."""
 
-    def __init__(self, written: Written, name: str, manifests: ManifestSet) -> None:
+    def __init__(self, written: Written, name: str, manifests: MachineReferences) -> None:
         super().__init__(written, name)
         self.manifests = manifests
 
@@ -65,7 +71,7 @@ class VirtualMachine(ManifestObject):
         """Namespace and name of its provider."""
         return self.asked(PROVIDER_NAMESPACE) or self.namespace, self.needed(PROVIDER_REF)
 
-    def refers_to_class(self, vm_class: VmClass) -> bool:
+    def refers_to_class(self, vm_class: ManifestObject) -> bool:
         """Whether it is made from that class. A reference that cannot be read leads nowhere."""
         try:
             return self.manifests.classes.get(self.class_ref) is vm_class

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from pytest_nestvirt.document import Placed
 from pytest_nestvirt.manifests.manifest_field import Field, boolean, one_of, size, text, whole
 from pytest_nestvirt.manifests.manifest_object import ManifestObject, Written
+from pytest_nestvirt.manifests.references import ClassReferences, MachineOfClass
 from pytest_nestvirt.observation.fact import Unobservable, fact
-
-if TYPE_CHECKING:
-    from pytest_nestvirt.manifests.manifest_set import ManifestSet
-    from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
 
 _PERFORMANCE = "spec.performanceProfile"
 _SECURITY = "spec.securityProfile"
@@ -55,7 +52,7 @@ class VmClass(ManifestObject):
     SIZE_FIELDS: ClassVar = (CPU, MEMORY)
     """Where its number of processors and its memory stand."""
 
-    def __init__(self, written: Written, name: str, manifests: ManifestSet) -> None:
+    def __init__(self, written: Written, name: str, manifests: ClassReferences) -> None:
         super().__init__(written, name)
         self.manifests = manifests
 
@@ -84,19 +81,20 @@ class VmClass(ManifestObject):
         It is where it says anything of nesting but a plain `false`, where a guest hypervisor of the inventory is made
         from it, and where no class of the manifests says more: then nobody knows which of them was meant.
         """
-        if self._says_nested or any(vm.is_hypervisor for vm in self.virtual_machines):
+        if self.mentions_nesting or any(vm.is_hypervisor for vm in self.virtual_machines):
             return True
-        return not any(other._says_nested for other in self.manifests.classes.values())  # noqa: SLF001 - its own kind
+        return not self.manifests.any_class_mentions_nesting
 
     @property
-    def _says_nested(self) -> bool:
+    def mentions_nesting(self) -> bool:
+        """Whether it says more of nested virtualization than a plain `false`."""
         self._note(*NESTED.keys)
         return bool(self.written.value(*NESTED.keys)) or bool(self.misplaced)
 
     @property
-    def virtual_machines(self) -> tuple[VirtualMachine, ...]:
+    def virtual_machines(self) -> Sequence[MachineOfClass]:
         """The VirtualMachine objects of the manifests that are made from it."""
-        return tuple(vm for vm in self.manifests.virtual_machines.values() if vm.refers_to_class(self))
+        return self.manifests.machines_of(self)
 
     @fact
     def providers(self) -> frozenset[str]:

@@ -17,6 +17,9 @@ from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 T = TypeVar("T")
 
+INVENTORY = "inventory"
+"""Source of what the inventory itself says."""
+
 
 class Unobservable(Exception):  # noqa: N818 - the vocabulary of the design: a state of knowledge, not a mishap
     """A fact that cannot be known, with what would have told it and why it did not.
@@ -122,13 +125,13 @@ class Reader:
         section = self.section(*names)
         if section.status is Status.OK:
             return section.text
-        raise Unobservable(section.name, describe(section))
+        raise Unobservable(section.name, why_unread(section))
 
     def exists(self, *names: str) -> bool:
         """Whether the machine has any of them; `Unobservable` where it was not asked or would not say."""
         section = self.section(*names)
         if section.status is Status.CUT:
-            raise Unobservable(section.name, describe(section))
+            raise Unobservable(section.name, why_unread(section))
         return section.status is not Status.MISSING
 
     def under(self, prefix: str) -> list[Section]:
@@ -172,7 +175,7 @@ class Reader:
         observer.append(Observation(self.host, self.level, name, known.value, known.sources))
 
 
-def describe(section: Section) -> str:
+def why_unread(section: Section) -> str:
     """Why a section has no usable text, in a few words for a person."""
     reason = {
         Status.MISSING: "does not exist on this machine",

@@ -24,7 +24,8 @@ from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.inventory.load_inventory import InventoryError, load_inventory, local_inventory, split_hosts_option
 from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
-from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet, Surroundings
+from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet
+from pytest_nestvirt.manifests.references import Surroundings
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.run.plan import Fate, Plan
 from pytest_nestvirt.run.suite_paths import suite_folders

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 
-from pytest_nestvirt import __version__
 from pytest_nestvirt.catalogue.conflicts import conflicts
 from pytest_nestvirt.catalogue.requirement import Stance, Suite
 from pytest_nestvirt.catalogue.stance import chain_stance
@@ -20,6 +19,7 @@ from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run.assessment import Subject
 from pytest_nestvirt.run.manifest_reports import manifest_reports
 from pytest_nestvirt.verdict import VERIFIED, Verdict
+from pytest_nestvirt.version import __version__
 
 IDENTITY_LIMIT = 160
 TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "junit-xml", "pydantic")

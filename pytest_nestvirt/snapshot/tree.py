@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pytest_nestvirt.collect.frames import one_line
+from pytest_nestvirt.snapshot.excerpt import excerpt
 from pytest_nestvirt.snapshot.sections import (
     BELOW,
     DEVICE_TREE,
@@ -113,7 +113,7 @@ class Tree:
 
     def _allow_absolute(self, path: str, target: str) -> None:
         if not self.is_sosreport:
-            raise SnapshotError(f"{path} is a link that leads out of the snapshot, to {one_line(target.encode())}")
+            raise SnapshotError(f"{path} is a link that leads out of the snapshot, to {excerpt(target.encode())}")
 
     def content(self, path: str) -> Content | None:
         """The contents of the file at a path, through links; None if there is no such file."""
@@ -174,7 +174,7 @@ def _section(name: str, content: Content) -> Section:
         return Section(name, content.status, content.data.replace(b"\0", b"\n"), error=content.error)
     if name.startswith("sos_commands/") and content.data.startswith((b"error: ", b"dmesg: ")):
         # sos keeps what a command printed, be it a complaint.
-        return Section(name, Status.FAILED, error=one_line(content.data))
+        return Section(name, Status.FAILED, error=excerpt(content.data))
     return Section(name, content.status, content.data, error=content.error)
 
 

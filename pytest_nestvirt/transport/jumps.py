@@ -34,7 +34,7 @@ class Jumps:
         if spec in self._resolving:
             raise _mistake(host, f"ProxyJump leads in a circle: {' -> '.join([*self._resolving, spec])}")
         if key not in self._kept:
-            transport = SshTransport(machine, previous, jumps=self)
+            transport = SshTransport(machine, previous, jumps=self.last)
             self._resolving.append(spec)
             try:
                 _ = transport.hop  # a circle is found here, before anyone waits in it

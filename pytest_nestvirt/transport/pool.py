@@ -65,7 +65,7 @@ class Transports:
         if host.name in path:
             raise _no_way(host, f"`via` leads in a circle: {' -> '.join([*path, host.name])}")
         self._jumps = self._jumps or Jumps()
-        transport = SshTransport(host, self._hop(host, (*path, host.name)), jumps=self._jumps)
+        transport = SshTransport(host, self._hop(host, (*path, host.name)), jumps=self._jumps.last)
         self._kept[host.name] = transport
         return transport
 

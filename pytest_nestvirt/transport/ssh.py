@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import paramiko
 
@@ -21,8 +21,8 @@ from pytest_nestvirt.transport.ssh_session import Session
 from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
 from pytest_nestvirt.transport.sudo import sudo_gate
 
-if TYPE_CHECKING:
-    from pytest_nestvirt.transport.jumps import Jumps
+JumpsTo = Callable[[Host, tuple[str, ...]], "SshTransport"]
+"""The transport of the last of the hops that a ProxyJump names. Raises `TransportError` (configuration)."""
 
 _RETRY_SECONDS = 0.05
 _FREED_SECONDS = 5.0
@@ -45,7 +45,7 @@ class SshTransport:
     """
 
     def __init__(
-        self, host: Host, via: SshTransport | None = None, *, jumps: Jumps | None = None, cap: int = DEFAULT_CAP
+        self, host: Host, via: SshTransport | None = None, *, jumps: JumpsTo | None = None, cap: int = DEFAULT_CAP
     ) -> None:
         self.host = host
         self._via = via
@@ -69,7 +69,7 @@ class SshTransport:
             return self._via
         if self._jumps is None:
             raise self._error("configuration", "ProxyJump needs to be told who keeps the hops", "use `Transports`")
-        return self._jumps.last(self.host, self.login.jumps)
+        return self._jumps(self.host, self.login.jumps)
 
     @property
     def where(self) -> str:

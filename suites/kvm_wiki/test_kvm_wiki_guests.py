@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.consequence import blocked_without_nesting
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.guest_cpu import EXTENSION, running_cpu
-from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
-from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.suite import (
+    EXTENSION,
+    Machine,
+    blocked_without_nesting,
+    describe,
+    hypervisor_below,
+    other_machine,
+    render,
+    requirement,
+    running_cpu,
+)
 
 
 @requirement("KWIKI-TERM-L1")
@@ -15,7 +20,7 @@ def test_guest_hypervisor_is_a_kvm_guest_with_kvm(l0: Machine, l1: Machine) -> N
     assert hypervisor_below(l1) == "kvm", f"{l1.name} runs on {hypervisor_below(l1)}"
     other = other_machine(l1)
     assert not other, other
-    lacking = "" if l1.kvm.usable else f"KVM does not work in {l1.name}: {tell(l1, 'kvm.failure')}"
+    lacking = "" if l1.kvm.usable else f"KVM does not work in {l1.name}: {describe(l1, 'kvm.failure')}"
     if lacking:
         blocked_without_nesting(l0, lacking)
     assert not lacking, lacking

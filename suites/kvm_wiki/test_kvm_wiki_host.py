@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.nested_setting import kernel_default, on_unasked
-from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load
-from pytest_nestvirt.facts.kvm.modprobe_files import Origin
+from pytest_nestvirt.suite import (
+    Machine,
+    Origin,
+    describe,
+    kernel_default,
+    nested_after_boot,
+    on_by_default,
+    refused_at_load,
+    requirement,
+)
 
 
 @requirement("KWIKI-TERM-L0")
 def test_host_is_the_machine_itself_and_has_kvm(l0: Machine) -> None:
-    assert l0.platform.physical, f"{l0.name} is a guest or a control domain: {tell(l0, 'platform.evidence')}"
+    assert l0.platform.physical, f"{l0.name} is a guest or a control domain: {describe(l0, 'platform.evidence')}"
     assert l0.kvm.has_device, f"{l0.name} has no /dev/kvm"
 
 
 @requirement("KWIKI-DEFAULT-OFF")
 def test_nesting_is_off_by_the_kernels_default(l0: Machine) -> None:
-    assert not on_unasked(l0, l0.kvm.module), f"nested of {l0.kvm.module} is on, and no line sets it"
+    assert not on_by_default(l0, l0.kvm.module), f"nested of {l0.kvm.module} is on, and no line sets it"
     default = kernel_default(l0, l0.kvm.module)
     assert not default.enabled, default.why
 

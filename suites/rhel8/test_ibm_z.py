@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.identity import contradiction
-from pytest_nestvirt.derived.persistence import nested_after_boot, switched_on_at_boot
+from pytest_nestvirt.suite import (
+    Machine,
+    Unobservable,
+    contradiction,
+    describe,
+    nested_after_boot,
+    requirement,
+    runs,
+    switched_on_at_boot,
+)
 
 REFUSAL = "kvm-s390: A KVM host that supports nesting cannot back its KVM guests with huge pages"
 
 
 @requirement("RHEL8-Z-PREREQ")
 def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
-    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version_id')}"
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {describe(l0, 'os.id', 'os.version_id')}"
     assert l1.domain.running, f"the domain of {l1.name} is not running"
     assert l1.domain.accel == "kvm", f"the domain of {l1.name} runs with {l1.domain.accel}, not with KVM"
     assert not contradiction(l1), contradiction(l1)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.guest_cpu import told_mode
-from pytest_nestvirt.derived.identity import contradiction
-from pytest_nestvirt.derived.persistence import nested_after_boot
-from pytest_nestvirt.facts.processor.cpu import Capable
+from pytest_nestvirt.suite import (
+    Capable,
+    Machine,
+    Unobservable,
+    contradiction,
+    describe,
+    describe_cpu_mode,
+    nested_after_boot,
+    requirement,
+    runs,
+)
 
 HASWELL_EP = 63
 """Model of family 6: the Xeon v3 with which the document begins to expect vmx and ept."""
@@ -16,7 +20,7 @@ HASWELL_EP = 63
 
 @requirement("RHEL8-INTEL-PREREQ")
 def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
-    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version_id')}"
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {describe(l0, 'os.id', 'os.version_id')}"
     assert l1.domain.running, f"the domain of {l1.name} is not running"
     assert l1.domain.accel == "kvm", f"the domain of {l1.name} runs with {l1.domain.accel}, not with KVM"
     assert not contradiction(l1), contradiction(l1)
@@ -36,7 +40,7 @@ def test_cpu_offers_vmx_and_ept(l0: Machine) -> None:
 def test_xeon_v3_and_later_has_both_flags(l0: Machine) -> None:
     expected = "Xeon" in l0.cpu.model_name and l0.cpu.family == 6 and l0.cpu.model >= HASWELL_EP
     assert {"vmx", "ept"} <= l0.cpu.flags or not expected, (
-        f"{tell(l0, 'cpu.model_name')} does not show both vmx and ept"
+        f"{describe(l0, 'cpu.model_name')} does not show both vmx and ept"
     )
 
 
@@ -64,7 +68,7 @@ def test_nesting_is_configured_to_last(l0: Machine) -> None:
 
 @requirement("RHEL8-INTEL-L1-PASSTHROUGH")
 def test_guest_hypervisor_gets_the_host_cpu(l1: Machine) -> None:
-    assert l1.domain.cpu_mode == "host-passthrough", f"the domain's <cpu> has mode {told_mode(l1)}"
+    assert l1.domain.cpu_mode == "host-passthrough", f"the domain's <cpu> has mode {describe_cpu_mode(l1)}"
 
 
 @requirement("RHEL8-INTEL-L1-CPU-REWRITE")

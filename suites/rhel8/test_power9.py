@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.identity import contradiction
-from pytest_nestvirt.derived.persistence import nested_after_boot
-from pytest_nestvirt.facts.libvirt.qemu import QemuProcess
-from pytest_nestvirt.facts.processor.cpu import Capable
+from pytest_nestvirt.suite import (
+    Capable,
+    Machine,
+    QemuProcess,
+    contradiction,
+    describe,
+    nested_after_boot,
+    requirement,
+    runs,
+)
 
 
 @requirement("RHEL8-P9-NOT-P8", "RHEL8-ARCH-OTHERS")
@@ -18,7 +21,7 @@ def test_guest_of_such_a_host_is_no_hypervisor(l1: Machine) -> None:
 
 @requirement("RHEL8-P9-PREREQ-L0")
 def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
-    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version_id')}"
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {describe(l0, 'os.id', 'os.version_id')}"
     assert l1.domain.running, f"the domain of {l1.name} is not running"
     assert l1.domain.accel == "kvm", f"the domain of {l1.name} runs with {l1.domain.accel}, not with KVM"
     assert not contradiction(l1), contradiction(l1)
@@ -26,7 +29,7 @@ def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None
 
 @requirement("RHEL8-P9-L1-RHEL8")
 def test_guest_hypervisor_runs_rhel_8(l1: Machine) -> None:
-    assert runs(l1, "rhel 8"), f"{l1.name} runs {tell(l1, 'os.id', 'os.version_id')}"
+    assert runs(l1, "rhel 8"), f"{l1.name} runs {describe(l1, 'os.id', 'os.version_id')}"
 
 
 @requirement("RHEL8-P9-NESTED-ON")
@@ -71,14 +74,14 @@ def test_nested_guest_has_nested_hv(l2: Machine) -> None:
 
 @requirement("RHEL8-P9-WORKS-L0L1")
 def test_host_and_guest_hypervisor_run_rhel_8(l0: Machine, l1: Machine) -> None:
-    assert runs(l0, "rhel 8"), f"{l0.name} runs {tell(l0, 'os.id', 'os.version_id')}"
-    assert runs(l1, "rhel 8"), f"{l1.name} runs {tell(l1, 'os.id', 'os.version_id')}"
+    assert runs(l0, "rhel 8"), f"{l0.name} runs {describe(l0, 'os.id', 'os.version_id')}"
+    assert runs(l1, "rhel 8"), f"{l1.name} runs {describe(l1, 'os.id', 'os.version_id')}"
 
 
 @requirement("RHEL8-P9-WORKS-L2OS")
 def test_nested_guest_runs_rhel_8_or_rhel_alt(l2: Machine) -> None:
     assert runs(l2, "rhel 8") or l2.os.rhel_alt, (
-        f"{l2.name} runs {tell(l2, 'os.id', 'os.version_id')} with kernel {tell(l2, 'kernel.release')}"
+        f"{l2.name} runs {describe(l2, 'os.id', 'os.version_id')} with kernel {describe(l2, 'kernel.release')}"
     )
 
 

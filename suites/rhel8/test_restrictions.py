@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.derived.consequence import blocked_without_nesting
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.suite import Machine, Unobservable, blocked_without_nesting, describe, render, requirement
 
 
 @requirement("RHEL8-ARCH-LIST")
@@ -20,13 +17,13 @@ def test_host_is_of_a_listed_architecture(l0: Machine) -> None:
 
 @requirement("RHEL8-INTEL-CREATE-L2", "RHEL8-AMD-CREATE-L2", "RHEL8-Z-CREATE-L2", "RHEL8-P9-CREATE-L2")
 def test_guest_hypervisor_creates_guests_with_kvm(l0: Machine, l1: Machine) -> None:
-    lacking = "" if l1.kvm.usable else f"KVM creates no virtual machine in {l1.name}: {tell(l1, 'kvm.failure')}"
+    lacking = "" if l1.kvm.usable else f"KVM creates no virtual machine in {l1.name}: {describe(l1, 'kvm.failure')}"
     if lacking:
         blocked_without_nesting(l0, lacking)
     assert not lacking, lacking
     for guest in l1.guests:
-        assert tell(guest, "platform.virtualization") != "none", f"{guest.name} is no guest at all"
-        assert tell(guest, "domain.accel") != "tcg", f"{guest.name} runs emulated, without KVM"
+        assert describe(guest, "platform.virtualization") != "none", f"{guest.name} is no guest at all"
+        assert describe(guest, "domain.accel") != "tcg", f"{guest.name} runs emulated, without KVM"
 
 
 @requirement("RHEL8-L3")

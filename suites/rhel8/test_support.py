@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.catalogue.applicability import runs
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.identity import contradiction, same_system
+from pytest_nestvirt.suite import Machine, Unobservable, contradiction, describe, requirement, runs, same_system
 
 WINDOWS_SERVER_2019 = (17763,)
 
 
 def system(machine: Machine) -> str:
     """What a machine runs, for messages."""
-    return f"{machine.name} runs {tell(machine, 'os.id', 'os.version_id')} ({tell(machine, 'os.name')})"
+    return f"{machine.name} runs {describe(machine, 'os.id', 'os.version_id')} ({describe(machine, 'os.name')})"
 
 
 def released(machine: Machine, at_least: tuple[int, int], below: tuple[int, int]) -> bool:
@@ -25,7 +22,7 @@ def refuse_borrowed_release(machine: Machine) -> None:
     """Raise `Unobservable` where the release that is read is not that of the machine: an image's, or its hypervisor's."""
     if same := same_system(machine):
         raise Unobservable("proc/sys/kernel/random/boot_id", same)
-    kind = tell(machine, "platform.container")
+    kind = describe(machine, "platform.container")
     if kind not in {"none", "unknown"}:
         raise Unobservable(
             "platform.container", f"the release files seen in {machine.name} are those of a {kind} image"
@@ -35,12 +32,12 @@ def refuse_borrowed_release(machine: Machine) -> None:
 @requirement("RHEL8-SUP-INTEL-FULL")
 def test_this_physical_intel_host_is_fully_supported(l0: Machine) -> None:
     assert released(l0, (8, 2), (9, 0)), system(l0)
-    assert l0.platform.physical, f"{l0.name} is no physical machine: {tell(l0, 'platform.evidence')}"
+    assert l0.platform.physical, f"{l0.name} is no physical machine: {describe(l0, 'platform.evidence')}"
 
 
 @requirement("RHEL8-L0-PHYSICAL")
 def test_host_is_physical(l0: Machine) -> None:
-    assert l0.platform.physical, f"{l0.name} is a guest or a control domain: {tell(l0, 'platform.evidence')}"
+    assert l0.platform.physical, f"{l0.name} is a guest or a control domain: {describe(l0, 'platform.evidence')}"
 
 
 @requirement("RHEL8-NOT-PRODUCTION")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.consequence import blocked_without_nesting
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.guest_cpu import configured_cpu
+from pytest_nestvirt.suite import Machine, blocked_without_nesting, configured_cpu, describe, requirement
 
 
 @requirement("STONEY-DEF")
 def test_kvm_works_in_the_guest(l0: Machine, l1: Machine) -> None:
-    lacking = "" if l1.kvm.usable else f"KVM does not work in {l1.name}: {tell(l1, 'kvm.failure')}"
+    lacking = "" if l1.kvm.usable else f"KVM does not work in {l1.name}: {describe(l1, 'kvm.failure')}"
     if lacking:
         blocked_without_nesting(l0, lacking)
     assert not lacking, lacking

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.nested_setting import on_unasked, shipped_default
-from pytest_nestvirt.derived.pending import unapplied_nesting, unapplied_shadow_vmcs
-from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load
+from pytest_nestvirt.suite import (
+    Machine,
+    describe,
+    nested_after_boot,
+    on_by_default,
+    refused_at_load,
+    requirement,
+    shipped_default,
+    unapplied_nesting,
+    unapplied_shadow_vmcs,
+)
 
 SHADOW_VMCS = "enable_shadow_vmcs"
 
 
 @requirement("STONEY-DEFAULT-OFF")
 def test_nesting_is_off_by_default(l0: Machine) -> None:
-    assert not on_unasked(l0, l0.kvm.module), f"nested of {l0.kvm.module} is on, and no line sets it"
+    assert not on_by_default(l0, l0.kvm.module), f"nested of {l0.kvm.module} is on, and no line sets it"
     default = shipped_default(l0, l0.kvm.module)
     assert not default.enabled, default.why
 
@@ -30,7 +36,7 @@ def test_shadow_vmcs_is_on(l0: Machine) -> None:
 def test_shadow_vmcs_is_off_where_the_processor_lacks_it(l0: Machine) -> None:
     supported = "shadow_vmcs" in l0.cpu.vmx_flags
     assert supported or not l0.kvm.enabled(SHADOW_VMCS, "kvm_intel"), (
-        f"{SHADOW_VMCS} is on, and the vmx flags of {tell(l0, 'cpu.model_name')} lack shadow_vmcs"
+        f"{SHADOW_VMCS} is on, and the vmx flags of {describe(l0, 'cpu.model_name')} lack shadow_vmcs"
     )
 
 

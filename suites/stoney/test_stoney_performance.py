@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.performance_claim import Claim, missed
+from pytest_nestvirt.suite import Claim, Machine, missed, requirement
 
 A_QUARTER = Claim("about 0.25 (0.15 to 0.35)", 0.15, 0.35)
 FOUR_FIFTHS = Claim("0.80 or more", 0.8)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.nested_setting import shipped_default
-from pytest_nestvirt.derived.persistence import nested_after_boot
-from pytest_nestvirt.facts.kvm.modprobe_files import Origin
-from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.suite import Machine, Origin, nested_after_boot, render, requirement, shipped_default
 
 
 @requirement("UBU-DEFAULT-ON", "UBU-UNLIKELY-MANUAL")

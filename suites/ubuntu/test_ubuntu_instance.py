@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.derived.consequence import blocked_without_nesting
-from pytest_nestvirt.derived.guest_cpu import EXTENSION, EXTENSIONS, configured_cpu
-from pytest_nestvirt.derived.kvm_features import lost_features
-from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
-from pytest_nestvirt.derived.pending import (
+from pytest_nestvirt.suite import (
+    EXTENSION,
+    EXTENSIONS,
+    Machine,
+    Unobservable,
+    blocked_without_nesting,
+    configured_cpu,
     lacking_extension,
+    lost_features,
+    refusal_of_kvm,
+    render,
+    requirement,
     unapplied_extension,
     unapplied_mode,
     withheld_by_host_model,
 )
-from pytest_nestvirt.observation.render import render
 
 MODES = {"host-model", "host-passthrough", "maximum"}
 

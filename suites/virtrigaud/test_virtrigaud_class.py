@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import requirement
-from pytest_nestvirt.manifests import vm_class as field
-from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.suite import VmClass, requirement
+from pytest_nestvirt.suite import vm_class as field
 
 GIB = 2**30
 SMALLEST_DISK = 100 * GIB

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.guest_cpu import EXTENSION, EXTENSIONS, told_mode
+from pytest_nestvirt.suite import (
+    EXTENSION,
+    EXTENSIONS,
+    Machine,
+    Unobservable,
+    describe,
+    describe_cpu_mode,
+    requirement,
+)
 
 NESTING_FLAGS = {*EXTENSIONS, "nested-virt"}
 
@@ -54,7 +60,7 @@ def test_guest_is_run_by_kvm(l1: Machine) -> None:
 @requirement("VR-LIBVIRT-PASS-VMXSVM")
 def test_extension_of_the_host_is_passed_on(l0: Machine, l1: Machine) -> None:
     extension, xml = EXTENSION[l0.cpu.vendor], l1.domain.xml
-    seen = f"<cpu> of {l1.name} has mode {told_mode(l1)}"
+    seen = f"<cpu> of {l1.name} has mode {describe_cpu_mode(l1)}"
     assert not xml.declines(extension), f"{seen} and takes {extension} away"
     if xml.cpu_mode in {"host-passthrough", "maximum"} or xml.demands(extension):
         return
@@ -97,5 +103,5 @@ def test_processor_type_is_fit_for_nesting(l1: Machine) -> None:
 @requirement("VR-PVE-VMCPU-NESTED")
 def test_processor_is_configured_for_nesting(l1: Machine) -> None:
     assert l1.pve.offers_virtualization, (
-        f"{l1.name} gets the processor {tell(l1, 'pve.showcmd_cpu')}, without vmx and svm"
+        f"{l1.name} gets the processor {describe(l1, 'pve.showcmd_cpu')}, without vmx and svm"
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.guest_cpu import EXTENSIONS
-from pytest_nestvirt.facts.kvm.device_access import Users
-from pytest_nestvirt.facts.processor.cpu import Capable
-from pytest_nestvirt.facts.providers.vsphere import ENABLED
-from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.suite import (
+    ENABLED,
+    EXTENSIONS,
+    Capable,
+    Machine,
+    Unobservable,
+    Users,
+    describe,
+    render,
+    requirement,
+)
 
 ESXI, LIBVIRT, PVE = (6, 0), (1, 2, 13), (6, 0)
 ON_OR_OFF = {"0", "N", "1", "Y"}
@@ -52,7 +56,7 @@ def test_nesting_is_on(l0: Machine) -> None:
 
 @requirement("VR-LIM-LIBVIRT-KERNEL")
 def test_kernel_supports_nesting(l0: Machine) -> None:
-    assert l0.kvm.usable, f"KVM creates no virtual machine on the host: {tell(l0, 'kvm.failure')}"
+    assert l0.kvm.usable, f"KVM creates no virtual machine on the host: {describe(l0, 'kvm.failure')}"
     assert l0.kvm.nested_raw in ON_OR_OFF, f"nested of {l0.kvm.module} reads {l0.kvm.nested_raw!r}"
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.derived.consequence import blocked_without_nesting
-from pytest_nestvirt.derived.describe import tell
-from pytest_nestvirt.derived.guest_cpu import EXTENSIONS, told_mode
-from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
-from pytest_nestvirt.facts.system import host_validate
-from pytest_nestvirt.facts.system.package_names import missing_packages
+from pytest_nestvirt.suite import (
+    EXTENSIONS,
+    Machine,
+    Unobservable,
+    blocked_without_nesting,
+    describe,
+    describe_cpu_mode,
+    host_validate,
+    missing_packages,
+    refusal_of_kvm,
+    requirement,
+)
 
 MARKERS = ("Checking nested virtualization support", "Nested virtualization setup complete")
 DAEMONS = ("libvirtd", "virtqemud", "virtqemud.socket", "libvirtd.socket")
@@ -53,9 +58,11 @@ def test_virt_host_validate_finds_the_guest_fit(l1: Machine) -> None:
 @requirement("VR-TS-NOT-DETECTED")
 def test_guest_is_given_the_extension(l0: Machine, l1: Machine) -> None:
     told = {
-        "libvirt": lambda: f"<cpu> has mode {told_mode(l1)}",
-        "vsphere": lambda: f"hardware version and vhv.enable are {tell(l1, 'vmx.hardware_version', 'vmx.vhv_enable')}",
-        "proxmox": lambda: f"the processor type is {tell(l1, 'pve.cpu_type')}",
+        "libvirt": lambda: f"<cpu> has mode {describe_cpu_mode(l1)}",
+        "vsphere": lambda: (
+            f"hardware version and vhv.enable are {describe(l1, 'vmx.hardware_version', 'vmx.vhv_enable')}"
+        ),
+        "proxmox": lambda: f"the processor type is {describe(l1, 'pve.cpu_type')}",
     }[l0.declared.provider]
     assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {told()}"
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
-from pytest_nestvirt import ManifestObject, Unobservable, requirement
-from pytest_nestvirt.facts.system.package_names import missing_packages
-from pytest_nestvirt.manifests import virtual_machine as field
-from pytest_nestvirt.manifests import vm_image
-from pytest_nestvirt.manifests.cloud_config import HEADER
-from pytest_nestvirt.manifests.manifest_object import API_VERSION, KINDS
-from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
-from pytest_nestvirt.manifests.vm_image import VmImage
+from pytest_nestvirt.suite import (
+    API_VERSION,
+    HEADER,
+    KINDS,
+    ManifestObject,
+    Unobservable,
+    VirtualMachine,
+    VmImage,
+    missing_packages,
+    requirement,
+    vm_image,
+)
+from pytest_nestvirt.suite import (
+    virtual_machine as field,
+)
 
 CHECKSUM = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 

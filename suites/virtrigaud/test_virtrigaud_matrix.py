@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import requirement
-from pytest_nestvirt.manifests.virtual_machine import CLASS_REF, VirtualMachine
+from pytest_nestvirt.suite import CLASS_REF, VirtualMachine, requirement
 
 
 @requirement("VR-MTX-PROXMOX")

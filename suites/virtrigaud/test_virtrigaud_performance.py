@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.performance_claim import Claim, missed
+from pytest_nestvirt.suite import Claim, Machine, missed, requirement
 
 TEN_TO_TWENTY_PER_CENT = Claim("10 to 20 % overhead (0.80 to 0.91)", 0.8, 0.91)
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, requirement
-from pytest_nestvirt.derived.guest_size import memory_of, processors_of
-from pytest_nestvirt.facts.system.guest_setup import IMAGES
-from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
-from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.suite import IMAGES, Machine, VirtualMachine, VmClass, memory_of, processors_of, requirement
 
 GB = 10**9
 GIB_IN_KIB = 2**20

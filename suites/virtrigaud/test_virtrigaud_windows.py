@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt import Machine, Unobservable, requirement
-from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.suite import Machine, Unobservable, render, requirement
 
 
 @requirement("VR-VER-WIN-SYSTEMINFO")

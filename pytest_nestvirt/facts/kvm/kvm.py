@@ -21,7 +21,7 @@ from pytest_nestvirt.facts.kvm.device import (
 )
 from pytest_nestvirt.facts.kvm.module import choose_x86_module, reads_as_enabled
 from pytest_nestvirt.facts.processor.cpu import Cpu
-from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Status
 
 __all__ = ["Kvm", "KvmApi", "KvmDevice"]
@@ -61,7 +61,7 @@ class Kvm(Subject):
             return self._is_listed(module)
         if section.status in {Status.OK, Status.MISSING}:
             return section.status is Status.OK
-        raise Unobservable(section.name, describe(section))
+        raise Unobservable(section.name, why_unread(section))
 
     def _has_entries(self, module: str) -> bool:
         return any(section.status is Status.OK for section in self.reader.under(f"sys/module/{module}/"))
@@ -173,7 +173,7 @@ class Kvm(Subject):
             return section.text.strip()
         if section.status is Status.MISSING:
             raise Unobservable(source, self._why_missing(name, module))
-        raise Unobservable(source, describe(section))
+        raise Unobservable(source, why_unread(section))
 
     def _is_absent(self, module: str) -> bool:
         """Whether it is known that the module is not there; where the machine could not be looked at, it is not."""

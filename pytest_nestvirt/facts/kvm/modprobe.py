@@ -19,7 +19,7 @@ from pytest_nestvirt.facts.kvm.modprobe_files import (
     parse_directives,
 )
 from pytest_nestvirt.facts.system.operating_system import Os
-from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 __all__ = ["Modprobe", "ModuleOption", "Origin"]
@@ -55,7 +55,7 @@ class Modprobe(Subject):
         elif listing.status is Status.OK:
             yield from filter(None, listing.text.split("\n"))
         elif listing.status is not Status.MISSING:
-            raise Unobservable(directory, describe(listing))
+            raise Unobservable(directory, why_unread(listing))
 
     def _listing(self, directory: str) -> Section | None:
         try:
@@ -85,7 +85,7 @@ class Modprobe(Subject):
             return ""
         if section.status is Status.OK:
             return section.text
-        raise Unobservable(file, describe(section))
+        raise Unobservable(file, why_unread(section))
 
     @fact
     def options(self) -> tuple[ModuleOption, ...]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pytest_nestvirt.facts.libvirt.domain_xml import DomainXml, parse_domain
 from pytest_nestvirt.facts.libvirt.virsh import ListedDomain, Versions, parse_list, parse_versions, refuse_error
-from pytest_nestvirt.observation.fact import Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ class Libvirt(Subject):
             raise Unobservable(name, section.error or "libvirt is not installed on this machine")
         refuse_error(section.error, name)
         refuse_error(section.text, name)
-        raise Unobservable(name, describe(section))
+        raise Unobservable(name, why_unread(section))
 
 
 class Definitions:
@@ -171,7 +171,7 @@ def _by_name(prefix: str, sections: list[Section]) -> Iterator[tuple[str, Domain
 
 def _parse(section: Section) -> DomainXml | Unobservable:
     if section.status is not Status.OK:
-        return Unobservable(section.name, describe(section))
+        return Unobservable(section.name, why_unread(section))
     try:
         return parse_domain(section.text, section.name)
     except Unobservable as unknown:

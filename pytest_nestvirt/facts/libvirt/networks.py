@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from pytest_nestvirt.facts.libvirt.network_xml import Network, Subnet, parse_network
 from pytest_nestvirt.facts.libvirt.virsh import refuse_error
-from pytest_nestvirt.observation.fact import Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 __all__ = ["Network", "Networks", "Overlap"]
@@ -59,7 +59,7 @@ class Networks(Subject):
             raise Unobservable(LIST, section.error or "libvirt is not installed on this machine")
         refuse_error(section.error, LIST)
         if section.status is not Status.OK:
-            raise Unobservable(LIST, describe(section))
+            raise Unobservable(LIST, why_unread(section))
         return tuple(_listed(section.text, LIST))
 
 
@@ -67,7 +67,7 @@ def _parsed(section: Section) -> tuple[str, Network | Unobservable]:
     """By the name inside, since sosreports mangle it in that of the section."""
     name = section.name.removeprefix(DUMP)
     if section.status is not Status.OK:
-        return name, Unobservable(section.name, describe(section))
+        return name, Unobservable(section.name, why_unread(section))
     try:
         network = parse_network(section.text, section.name)
     except Unobservable as unknown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess, parse_argv
-from pytest_nestvirt.observation.fact import Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Status
 
 __all__ = ["Qemu", "QemuProcess"]
@@ -30,4 +30,4 @@ class Qemu(Subject):
             if section.status is Status.OK:
                 yield parse_argv(int(pid), section.text)
             elif section.status is not Status.MISSING:  # one that ended in between is none
-                raise Unobservable(section.name, describe(section))
+                raise Unobservable(section.name, why_unread(section))

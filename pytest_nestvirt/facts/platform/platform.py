@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pytest_nestvirt.facts.kernel import sysinfo
 from pytest_nestvirt.facts.kernel.architecture import Family
 from pytest_nestvirt.facts.kernel.cpuinfo import CpuInfo
-from pytest_nestvirt.facts.kernel.kernel import Kernel, sysinfo
+from pytest_nestvirt.facts.kernel.kernel import Kernel
 from pytest_nestvirt.facts.platform.container import container
 from pytest_nestvirt.facts.platform.dmi import FIELDS, Dmi
 from pytest_nestvirt.facts.platform.layer import NONE, Layer, Signs, weigh

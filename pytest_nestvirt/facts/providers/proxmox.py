@@ -8,13 +8,13 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Protocol
 
-from pytest_nestvirt.derived.guest_cpu import EXTENSION, EXTENSIONS, parse_cpu_option
 from pytest_nestvirt.facts.libvirt.qemu import Qemu
 from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS, parse_cpu_option
 from pytest_nestvirt.facts.processor.cpu import Cpu
 from pytest_nestvirt.facts.providers.qm import QemuConfig, parse_config, parse_showcmd
 from pytest_nestvirt.facts.seen_by_parent import DefinedGuest
-from pytest_nestvirt.observation.fact import Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 VERSION = "nestvirt/proxmox/pveversion"
@@ -69,7 +69,7 @@ class Proxmox(Subject):
 
 def _parsed(vmid: int, section: Section) -> QemuConfig | Unobservable:
     if section.status is not Status.OK:
-        return Unobservable(section.name, describe(section))
+        return Unobservable(section.name, why_unread(section))
     try:
         return parse_config(section.text, vmid, section.name)
     except Unobservable as unknown:

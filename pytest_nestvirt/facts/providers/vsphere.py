@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pytest_nestvirt.facts.providers.vmx import Vmx, parse_vmx
 from pytest_nestvirt.facts.seen_by_parent import DefinedGuest
-from pytest_nestvirt.observation.fact import Subject, Unobservable, describe, fact
+from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 FILES = "nestvirt/vsphere/"
@@ -142,7 +142,7 @@ class Vsphere(Subject):
 
 def _parsed(section: Section) -> Vmx | Unobservable:
     if section.status is not Status.OK:
-        return Unobservable(section.name, describe(section))
+        return Unobservable(section.name, why_unread(section))
     try:
         vmx = parse_vmx(section.data, section.name)
         _ = vmx.name  # a mangled name is no name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_nestvirt.lab.cases.lab_case import LabCase, Machine
 from pytest_nestvirt.lab.image.kernel_image import DISK, KERNEL, ON_DISK
-from pytest_nestvirt.lab.outermost import Outermost
+from pytest_nestvirt.lab.image.outermost import Outermost
 
 GUEST_INITRD = "/run/guest-initrd"
 

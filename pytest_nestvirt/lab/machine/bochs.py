@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pytest_nestvirt.lab.image.boot_disk import assembled, boot_disk
 from pytest_nestvirt.lab.image.kernel_image import DISK, KERNEL
+from pytest_nestvirt.lab.image.outermost import Outermost
 from pytest_nestvirt.lab.image.qemu_command import kernel_command_line
 from pytest_nestvirt.lab.image.vmlinux import Vmlinux
-from pytest_nestvirt.lab.outermost import Outermost
 
 _SETTINGS, _NETWORK, _DEBUGGER = "bochsrc", "slirp.conf", "debugger"
 _BOOT_DISK, _PROGRAM_DISK = "boot.disk", "programs.disk"

@@ -21,14 +21,13 @@ from pathlib import Path
 from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.image.initrd import own_archive
+from pytest_nestvirt.lab.image.outermost import Outermost, Supplies
 from pytest_nestvirt.lab.image.qemu_command import outer_command
 from pytest_nestvirt.lab.keys import KeyPair, Keys
 from pytest_nestvirt.lab.locking import alone
-from pytest_nestvirt.lab.outermost import Outermost
 from pytest_nestvirt.lab.places import cache_directory
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.qmp import Monitor
-from pytest_nestvirt.lab.supply import Supplies
 
 STATE, _KEYS = "state", "keys.json"
 _SAVING = ".saving-"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
 from pytest_nestvirt.lab.machine.console import Mark, death, last_lines, marks, read
-from pytest_nestvirt.lab.packages.store import Tell
+from pytest_nestvirt.lab.packages.store import Announce
 from pytest_nestvirt.lab.problem import LabError
 
 _PATIENCE = 90.0
@@ -45,7 +45,7 @@ class Watched:
             raise LabError(f"lab {self.case.name}: nothing new on the console for {silent:.0f} s", said)
 
 
-def watch(watched: Watched, tell: Tell) -> None:
+def watch(watched: Watched, announce: Announce) -> None:
     """Wait until the innermost machine has its SSH server running. Raises `LabError`.
 
     There is no deadline for the whole: load makes a boot several times as long. What is printed keeps the wait alive.
@@ -58,7 +58,7 @@ def watch(watched: Watched, tell: Tell) -> None:
             heard, length = now, len(text)
         found = marks(text)
         for mark in found[seen:]:
-            _progress(case, mark, now - began, tell)
+            _progress(case, mark, now - began, announce)
         seen = len(found)
         if Mark(case.levels[-1], "ssh") in found:
             return
@@ -66,10 +66,10 @@ def watch(watched: Watched, tell: Tell) -> None:
         time.sleep(_LOOK_EVERY)
 
 
-def _progress(case: LabCase, mark: Mark, seconds: float, tell: Tell) -> None:
+def _progress(case: LabCase, mark: Mark, seconds: float, announce: Announce) -> None:
     if mark.stage in {"booted", "ssh"}:
         expected = sum(machine.seconds for machine in case.machines[: int(mark.level[1:]) + 1])
         told = "answers to SSH" if mark.stage == "ssh" else "has booted"
-        tell(f"{mark.level} {told} after {seconds:.0f} s (expected: SSH after {expected:.0f} s)")
+        announce(f"{mark.level} {told} after {seconds:.0f} s (expected: SSH after {expected:.0f} s)")
     elif mark.stage == "kvm" and mark.status:
-        tell(f"{mark.level} has no KVM: modprobe ended with {mark.status}")
+        announce(f"{mark.level} has no KVM: modprobe ended with {mark.status}")

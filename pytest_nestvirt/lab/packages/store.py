@@ -21,7 +21,7 @@ from pytest_nestvirt.lab.packages.doctor import require_tools
 from pytest_nestvirt.lab.places import cache_directory
 from pytest_nestvirt.lab.problem import LabError
 
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 """Takes a line for people."""
 Make = Callable[[Sequence[Path], Path | None, Path, Path], None]
 """Makes a thing of the package files of its programs and its kernel: (programs, kernel, work, result). `work` is an empty
@@ -52,30 +52,30 @@ class Order:
     make: Make
 
 
-def obtain(order: Order, tell: Tell, *, refresh: bool = False) -> Path:
+def obtain(order: Order, announce: Announce, *, refresh: bool = False) -> Path:
     """The directory of what is ordered, made if it is not there; it stays while this process lives. Raises `LabError`.
 
-    `tell` is called with a line for people at each step that takes time.
+    `announce` is called with a line for people at each step that takes time.
     """
     directory = cache_directory() / "apt" / f"{order.suite}-{order.architecture}"
     wanted = repr((order.kind, order.name, order.programs, order.kernel)).encode() + order.recipe
     plan = directory / f"plan-{order.name}-{content_key((), wanted)}.json"
     try:
-        return (None if refresh else _kept(order, plan)) or _ordered(order, plan, tell, refresh=refresh)
+        return (None if refresh else _kept(order, plan)) or _ordered(order, plan, announce, refresh=refresh)
     except OSError as error:
         raise LabError(f"lab: {order.name} can't be kept: {error}") from None
 
 
-def _ordered(order: Order, plan: Path, tell: Tell, *, refresh: bool) -> Path:
+def _ordered(order: Order, plan: Path, announce: Announce, *, refresh: bool) -> Path:
     directory = plan.parent
     directory.mkdir(parents=True, exist_ok=True)
 
     def waiting() -> None:
-        tell(f"{order.name}: waiting for another lab that fetches packages")
+        announce(f"{order.name}: waiting for another lab that fetches packages")
 
     with alone(directory, waiting=waiting):
         sweep(directory)
-        return (None if refresh else _kept(order, plan)) or _made(order, directory, plan, tell)
+        return (None if refresh else _kept(order, plan)) or _made(order, directory, plan, announce)
 
 
 def _use(result: Path) -> bool:
@@ -103,19 +103,19 @@ def _planned(order: Order, plan: Path) -> Path | None:
         return None
 
 
-def _made(order: Order, directory: Path, plan: Path, tell: Tell) -> Path:
+def _made(order: Order, directory: Path, plan: Path, announce: Announce) -> Path:
     require_tools(order.name)
     apt = Apt(directory, order.suite, order.architecture)
-    tell(f"{order.name}: asking Debian {order.suite} for its packages")
+    announce(f"{order.name}: asking Debian {order.suite} for its packages")
     apt.update()
     if apt.note:
-        tell(f"{order.name}: {apt.note}")
+        announce(f"{order.name}: {apt.note}")
     kernel = apt.alone(apt.kernel(order.kernel)) if order.kernel else ()
     programs = apt.closure(order.programs)
     packages = (*programs, *kernel)
     result = _shelf(order) / f"{order.name}-{content_key(packages, order.recipe)}"
     while not _use(result):
-        _make(order, apt, programs, kernel, result=result, work=directory, tell=tell)
+        _make(order, apt, programs, kernel, result=result, work=directory, announce=announce)
     _forget_others(result, _planned(order, plan), directory)
     told = {"result": result.name, "packages": [package.file for package in packages]}
     plan.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
@@ -130,13 +130,13 @@ def _make(
     *,
     result: Path,
     work: Path,
-    tell: Tell,
+    announce: Announce,
 ) -> None:
     """Make it at once or not at all."""
     packages = (*programs, *kernel)
-    tell(f"{result.name}: fetching {len(packages)} packages, {sum(p.size for p in packages) / _MIB:.0f} MiB")
+    announce(f"{result.name}: fetching {len(packages)} packages, {sum(p.size for p in packages) / _MIB:.0f} MiB")
     archives = apt.fetch([package.name for package in programs], [package.name for package in kernel])
-    tell(f"{result.name}: making it")
+    announce(f"{result.name}: making it")
     result.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_BUILDING, dir=work) as made_in:
         made = Path(made_in) / "result"

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from pytest_nestvirt.lab.cases.lab_case import LabCase
 from pytest_nestvirt.lab.directory import LabDirectory
-from pytest_nestvirt.lab.supply import Supplies
+from pytest_nestvirt.lab.image.kernel_image import Image
+from pytest_nestvirt.lab.image.toolbox import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """All that is made of packages for one lab."""
+
+    image: Image
+    emulator: Toolbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,105 @@
+"""The vocabulary of suites: everything that checks import, the embedded ones included.
+
+Facts are read from `Machine` and `ManifestObject`, which the fixtures hand to a check; the functions here answer questions
+across several facts or machines. `docs/suites.md` describes how a suite is written.
+"""
+
+from __future__ import annotations
+
+from pytest_nestvirt.derived.consequence import blocked_without_nesting
+from pytest_nestvirt.derived.describe import describe
+from pytest_nestvirt.derived.guest_cpu import configured_cpu, describe_cpu_mode, running_cpu
+from pytest_nestvirt.derived.guest_size import memory_of, processors_of
+from pytest_nestvirt.derived.identity import contradiction, same_system
+from pytest_nestvirt.derived.kvm_features import lost_features
+from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
+from pytest_nestvirt.derived.nested_setting import kernel_default, on_by_default, shipped_default
+from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
+from pytest_nestvirt.derived.pending import (
+    lacking_extension,
+    unapplied_extension,
+    unapplied_mode,
+    unapplied_nesting,
+    unapplied_shadow_vmcs,
+    withheld_by_host_model,
+)
+from pytest_nestvirt.derived.performance_claim import Claim, missed
+from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load, switched_on_at_boot
+from pytest_nestvirt.derived.runs import runs
+from pytest_nestvirt.facts.kvm.device_access import Users
+from pytest_nestvirt.facts.kvm.modprobe_files import Origin
+from pytest_nestvirt.facts.libvirt.qemu import QemuProcess
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS
+from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.facts.processor.cpu import Capable
+from pytest_nestvirt.facts.providers.vsphere import ENABLED
+from pytest_nestvirt.facts.system import host_validate
+from pytest_nestvirt.facts.system.guest_setup import IMAGES
+from pytest_nestvirt.facts.system.package_names import missing_packages
+from pytest_nestvirt.manifests import virtual_machine, vm_class, vm_image
+from pytest_nestvirt.manifests.cloud_config import HEADER
+from pytest_nestvirt.manifests.manifest_object import API_VERSION, KINDS, ManifestObject
+from pytest_nestvirt.manifests.virtual_machine import CLASS_REF, VirtualMachine
+from pytest_nestvirt.manifests.vm_class import VmClass
+from pytest_nestvirt.manifests.vm_image import VmImage
+from pytest_nestvirt.marks import requirement
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.verdict import Blocked
+
+__all__ = [
+    "API_VERSION",
+    "CLASS_REF",
+    "ENABLED",
+    "EXTENSION",
+    "EXTENSIONS",
+    "HEADER",
+    "IMAGES",
+    "KINDS",
+    "Blocked",
+    "Capable",
+    "Claim",
+    "Machine",
+    "ManifestObject",
+    "Origin",
+    "QemuProcess",
+    "Unobservable",
+    "Users",
+    "VirtualMachine",
+    "VmClass",
+    "VmImage",
+    "blocked_without_nesting",
+    "configured_cpu",
+    "contradiction",
+    "describe",
+    "describe_cpu_mode",
+    "host_validate",
+    "hypervisor_below",
+    "kernel_default",
+    "lacking_extension",
+    "lost_features",
+    "memory_of",
+    "missed",
+    "missing_packages",
+    "nested_after_boot",
+    "on_by_default",
+    "other_machine",
+    "processors_of",
+    "refusal_of_kvm",
+    "refused_at_load",
+    "render",
+    "requirement",
+    "running_cpu",
+    "runs",
+    "same_system",
+    "shipped_default",
+    "switched_on_at_boot",
+    "unapplied_extension",
+    "unapplied_mode",
+    "unapplied_nesting",
+    "unapplied_shadow_vmcs",
+    "virtual_machine",
+    "vm_class",
+    "vm_image",
+    "withheld_by_host_model",
+]
