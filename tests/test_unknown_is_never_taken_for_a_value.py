@@ -1,0 +1,62 @@
+"""What follows from facts of which some are unknown is three-valued: a known value decides, an unknown one never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import attempt, either, every, first_known, if_known, known_or
+
+UNKNOWN = "unknown"
+VALUES = st.lists(st.sampled_from([True, False, UNKNOWN]), min_size=1, max_size=5)
+
+
+def reading(value: bool | str, place: int = 0) -> Callable[[], bool]:
+    """A reading that gives the value, or cannot."""
+
+    def read() -> bool:
+        if isinstance(value, str):
+            raise Unobservable(f"section {place}", "not collected")
+        return value
+
+    return read
+
+
+def readings(values: list[bool | str]) -> list[Callable[[], bool]]:
+    """One reading for each value, in order."""
+    return [reading(value, place) for place, value in enumerate(values)]
+
+
+@given(VALUES)
+def test_every_and_either_are_kleenes(values: list[bool | str]) -> None:
+    """A false decides `every`, a true decides `either`; without one, the first unknown is raised."""
+    for operation, decisive in ((every, False), (either, True)):
+        if decisive in values:
+            assert operation(*readings(values)) is decisive
+        elif UNKNOWN in values:
+            with pytest.raises(Unobservable, match=f"section {values.index(UNKNOWN)}:"):
+                operation(*readings(values))
+        else:
+            assert operation(*readings(values)) is not decisive
+
+
+@given(VALUES)
+def test_the_first_known_reading_counts(values: list[bool | str]) -> None:
+    """The best witness that says anything; where none does, the best one's reason."""
+    known = [value for value in values if value != UNKNOWN]
+    if known:
+        assert first_known(*readings(values)) is known[0]
+    else:
+        with pytest.raises(Unobservable, match="section 0:"):
+            first_known(*readings(values))
+
+
+def test_one_reading_is_a_value_or_its_reason() -> None:
+    """`attempt` hands the reason on, `if_known` and `known_or` do without it."""
+    assert (attempt(reading(True)), if_known(reading(False)), known_or(reading(False), True)) == (True, False, False)
+    assert isinstance(attempt(reading(UNKNOWN)), Unobservable)
+    assert (if_known(reading(UNKNOWN)), known_or(reading(UNKNOWN), True)) == (None, True)
