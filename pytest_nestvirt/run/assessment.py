@@ -34,7 +34,7 @@ from pytest_nestvirt.snapshot.snapshot import Snapshot
 from pytest_nestvirt.transport.pool import Transports
 
 
-def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
+def subject_of(config: pytest.Config, hosts: str | None) -> Assessment:
     """Read inventory and catalogue; nothing connects yet. Raises `pytest.UsageError`, one line per problem."""
     try:
         inventory = _inventory(hosts, manifest_paths(config))
@@ -43,7 +43,7 @@ def subject_of(config: pytest.Config, hosts: str | None) -> Subject:
             _name_suites(config)
         catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
         manifests = load_manifests(inventory.manifests, _surroundings(inventory))
-        return Subject(inventory, catalogue, _profiles(config, catalogue), manifests, measuring_rounds(config))
+        return Assessment(inventory, catalogue, _profiles(config, catalogue), manifests, measuring_rounds(config))
     except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -124,7 +124,7 @@ def _profiles(config: pytest.Config, catalogue: Catalogue) -> frozenset[str]:
     return profiles
 
 
-class Subject:
+class Assessment:
     """The machines and suites of one run; everything beyond the inventory is made at first use."""
 
     def __init__(

@@ -16,7 +16,7 @@ from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, StanceReport
 from pytest_nestvirt.report.sanitize import plain
-from pytest_nestvirt.run.assessment import Subject
+from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.manifest_reports import manifest_reports
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 from pytest_nestvirt.version import __version__
@@ -25,25 +25,25 @@ IDENTITY_LIMIT = 160
 TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "junit-xml", "pydantic")
 
 
-def conclude(subject: Subject, ran: Mapping[tuple[str, str], Case], partial: Sequence[str]) -> RunReport:
+def conclude(assessment: Assessment, ran: Mapping[tuple[str, str], Case], partial: Sequence[str]) -> RunReport:
     """Everything a run found out: what ran, what did not and why, and what follows for each chain."""
-    entries = subject.plan.entries if subject.looked else {}
+    entries = assessment.plan.entries if assessment.looked else {}
     left_out = sum(1 for key, planned in entries.items() if planned.has_item and key not in ran)
     partial = [*partial, *([f"{left_out} checks did not run"] if left_out else [])]
     cases = tuple(ran.get(key) or planned.unrun_case() for key, planned in entries.items())
-    hosts = (*_hosts(subject), *manifest_reports(subject.manifest_files)) if subject.looked else ()
+    hosts = (*_hosts(assessment), *manifest_reports(assessment.manifest_files)) if assessment.looked else ()
     doubts = {host.name: host.contradiction for host in hosts if host.contradiction}
     return RunReport(
-        started=_iso(subject.started),
+        started=_iso(assessment.started),
         finished=_iso(datetime.now(UTC)),
         complete=not partial,
         incomplete_because="; ".join(partial),
         tool=_tools(),
-        catalogue_digest=subject.catalogue.digest,
-        inventory_digest=subject.digest,
-        inventory_files=tuple(path.name for path in subject.inventory.files),
+        catalogue_digest=assessment.catalogue.digest,
+        inventory_digest=assessment.digest,
+        inventory_files=tuple(path.name for path in assessment.inventory.files),
         hosts=hosts,
-        chains=tuple(_chain(name, names, cases, subject, doubts) for name, names in subject.chains.items()),
+        chains=tuple(_chain(name, names, cases, assessment, doubts) for name, names in assessment.chains.items()),
         cases=cases,
     )
 
@@ -63,14 +63,14 @@ def _tools() -> dict[str, str]:
 
 
 def _chain(
-    name: str, hosts: tuple[str, ...], cases: Sequence[Case], subject: Subject, doubts: Mapping[str, str]
+    name: str, hosts: tuple[str, ...], cases: Sequence[Case], assessment: Assessment, doubts: Mapping[str, str]
 ) -> ChainReport:
     own = [case for case in cases if case.host in hosts]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
     doubt = next((doubts[host] for host in hosts if host in doubts), "")
     stances = tuple(
         _stance(suite, hosts, own, doubt)
-        for suite in subject.suites
+        for suite in assessment.suites
         if suite.source.id in judged and suite.speaks_of_support
     )
     found = conflicts(own)
@@ -90,15 +90,15 @@ def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case], doubt: st
     return StanceReport(suite.source.id, stance, decided_by)
 
 
-def _hosts(subject: Subject) -> Iterator[HostReport]:
-    return (_host(machine, subject) for machine in subject.machines.values())
+def _hosts(assessment: Assessment) -> Iterator[HostReport]:
+    return (_host(machine, assessment) for machine in assessment.machines.values())
 
 
-def _host(machine: Machine, subject: Subject) -> HostReport:
+def _host(machine: Machine, assessment: Assessment) -> HostReport:
     host = machine.host
-    collected: Collected | None = subject.collected.get(host.name)
+    collected: Collected | None = assessment.collected.get(host.name)
     snapshot = collected.snapshot if collected is not None else None
-    trouble = subject.unreachable.get(host.name) or (snapshot.note if snapshot is not None else "")
+    trouble = assessment.unreachable.get(host.name) or (snapshot.note if snapshot is not None else "")
     return HostReport(
         name=host.name,
         level=host.level,

@@ -17,7 +17,7 @@ from pytest_nestvirt.report.properties import user_properties
 from pytest_nestvirt.report.result_json import ReportError, write_json
 from pytest_nestvirt.report.summary import WORST_FIRST
 from pytest_nestvirt.run import binding, case_codec
-from pytest_nestvirt.run.assessment import Subject
+from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.plan import Planned
 from pytest_nestvirt.run.recorder import Recorder, case_without_running, tell_pytest
 from pytest_nestvirt.run.results import conclude, verified_nothing
@@ -39,7 +39,7 @@ WORKER_INPUT = "nestvirt"
 class NestvirtRun:
     """Looks at every machine, binds checks to machines, and keeps what they found out."""
 
-    def __init__(self, config: pytest.Config, subject: Subject) -> None:
+    def __init__(self, config: pytest.Config, subject: Assessment) -> None:
         self.config = config
         self.subject = subject
         self.cases: dict[tuple[str, str], Case] = {}
