@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from pytest_nestvirt.derived.consequence import blocked_without_nesting
 from pytest_nestvirt.derived.describe import describe
-from pytest_nestvirt.derived.guest_cpu import configured_cpu, describe_cpu_mode, running_cpu
+from pytest_nestvirt.derived.guest_cpu import describe_cpu_mode, running_cpu
+from pytest_nestvirt.derived.guest_definition import configured_cpu
 from pytest_nestvirt.derived.guest_size import memory_of, processors_of
 from pytest_nestvirt.derived.identity import contradiction, same_system
 from pytest_nestvirt.derived.kvm_features import lost_features
 from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
 from pytest_nestvirt.derived.nested_setting import kernel_default, on_by_default, shipped_default
 from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
-from pytest_nestvirt.derived.pending import (
+from pytest_nestvirt.derived.pending import unapplied_nesting, unapplied_shadow_vmcs
+from pytest_nestvirt.derived.pending_cpu import (
     lacking_extension,
     unapplied_extension,
     unapplied_mode,
-    unapplied_nesting,
-    unapplied_shadow_vmcs,
     withheld_by_host_model,
 )
 from pytest_nestvirt.derived.performance_claim import Claim, missed

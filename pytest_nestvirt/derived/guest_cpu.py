@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_nestvirt.derived.describe import describe
-from pytest_nestvirt.derived.pending import stored_definition
 from pytest_nestvirt.facts.libvirt.domain_xml import ABSENT, DomainXml
 from pytest_nestvirt.facts.libvirt.qemu_argv import parse_argv
 from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSIONS, GuestCpu, parse_cpu_option
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import attempt, if_known
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -30,31 +30,11 @@ def cpu_of_definition(xml: DomainXml) -> GuestCpu:
 
 def running_cpu(guest: Machine) -> GuestCpu:
     """What a guest runs with. `Unobservable` where neither its QEMU nor its running definition is known."""
-    try:
-        argv = guest.domain.command_line
-    except Unobservable:
+    argv = attempt(lambda: guest.domain.command_line)
+    if isinstance(argv, Unobservable):
         return cpu_of_definition(guest.domain.active)
     values = parse_argv(0, "\n".join(argv)).values("cpu")
     return parse_cpu_option(values[-1] if values else "")
-
-
-def configured_cpu(guest: Machine) -> DomainXml:
-    """The definition that a person edits: the stored one, else that of the running domain.
-
-    `Unobservable` where only the running one is known and its processor is of the form that libvirt expands host-model into.
-    """
-    try:
-        stored = stored_definition(guest)
-    except Unobservable:
-        stored = None
-    if stored is not None:
-        return stored
-    active = guest.domain.xml
-    if active.cpu_mode == "custom" and active.cpu_check == "full":
-        raise Unobservable(
-            active.source, "the running domain does not show whether its model was named or is an expanded host-model"
-        )
-    return active
 
 
 def describe_cpu_mode(guest: Machine) -> str:
@@ -63,9 +43,6 @@ def describe_cpu_mode(guest: Machine) -> str:
     libvirt shows host-model in a running domain as `custom`, and the person who wrote it looks for host-model.
     """
     mode = describe(guest, "domain.cpu_mode")
-    try:
-        stored = guest.domain.inactive.cpu_mode
-    except Unobservable:
-        return mode
+    stored = if_known(lambda: guest.domain.inactive.cpu_mode)
     defined = "without <cpu>" if stored == ABSENT else f"as {stored}"
-    return mode if stored == mode else f"{mode} (defined {defined})"
+    return mode if stored in {None, mode} else f"{mode} (defined {defined})"
