@@ -15,7 +15,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recorded_machines import intel_chain, machines
 
-from pytest_nestvirt.cli.domain_rules import kvm_wiki_rule, rhel_rule, ubuntu_rule
 from pytest_nestvirt.facts.libvirt.domain_xml import DomainXml, parse_domain
 from pytest_nestvirt.facts.libvirt.libvirt import DUMP, DUMP_INACTIVE, LIST, VERSION, Libvirt
 from pytest_nestvirt.facts.libvirt.qemu import Qemu
@@ -75,9 +74,6 @@ COLUMNS: dict[str, Callable[[DomainXml], object]] = {
     "svm": lambda d: d.policy("svm"),
     "nested_hv": lambda d: d.nested_hv,
     "hugepages": lambda d: "yes" if d.hugepages else "no",
-    "rhel_x86_or_ppc_rule": rhel_rule,
-    "ubuntu_rule": ubuntu_rule,
-    "kvmwiki_rule": kvm_wiki_rule,
     "impossible_vmx_and_svm": lambda d: "yes" if d.impossible_vmx_and_svm else "no",
     "vmx_sub_features": lambda d: len(d.vmx_sub_features),
 }
@@ -143,28 +139,6 @@ def test_both_extensions_at_once_are_impossible() -> None:
     assert domain(both.format("require", "force")).impossible_vmx_and_svm
     assert not domain(both.format("require", "optional")).impossible_vmx_and_svm
     assert not domain(both.format("disable", "require")).impossible_vmx_and_svm
-
-
-@pytest.mark.parametrize(
-    "cpu, arch, outcomes",
-    [
-        ("<cpu mode='host-passthrough'/>", "x86_64", "pass pass pass"),
-        ("<cpu mode='host-passthrough'><feature name='vmx' policy='disable'/></cpu>", "x86_64", "fail fail fail"),
-        ("<cpu mode='host-model'/>", "x86_64", "fail pass fail"),
-        ("<cpu mode='host-model'><feature name='svm' policy='forbid'/></cpu>", "x86_64", "fail fail fail"),
-        ("<cpu mode='maximum'/>", "x86_64", "fail pass fail"),
-        ("<cpu><model>Haswell</model><feature name='vmx'/></cpu>", "x86_64", "fail fail pass"),
-        ("<cpu><model>Haswell</model><feature name='vmx' policy='optional'/></cpu>", "x86_64", "fail fail fail"),
-        ("<cpu mode='host-passthrough'/><cpu mode='host-passthrough'/>", "x86_64", "fail fail fail"),
-        ("<features><nested-hv state='on'/></features>", "ppc64le", "pass fail n/a"),
-        ("<features><nested-hv state='off'/></features><cpu mode='host-passthrough'/>", "ppc64le", "fail pass n/a"),
-        ("<cpu mode='host-passthrough'/>", "s390x", "pass pass n/a"),
-    ],
-)
-def test_rules_of_three_documents(cpu: str, arch: str, outcomes: str) -> None:
-    """RHEL, Ubuntu and the KVM wiki accept different definitions of an L1."""
-    found = domain(cpu, arch=arch)
-    assert [rhel_rule(found), ubuntu_rule(found), kvm_wiki_rule(found)] == outcomes.split()
 
 
 @pytest.mark.parametrize(
@@ -396,7 +370,6 @@ def test_a_real_host_passthrough_stays_what_it_is() -> None:
             "",
             {},
         )
-        assert (rhel_rule(found), ubuntu_rule(found), kvm_wiki_rule(found)) == ("pass", "pass", "pass")
 
 
 def test_a_real_host_model_becomes_a_model_without_svm() -> None:
@@ -413,7 +386,6 @@ def test_a_real_host_model_becomes_a_model_without_svm() -> None:
     assert active.declines("svm")
     assert not active.demands("svm")
     assert (active.policy("x2apic"), len(active.features)) == ("require", 25)
-    assert (ubuntu_rule(stored), ubuntu_rule(active)) == ("pass", "fail")
 
 
 def test_a_real_domain_without_a_cpu_is_stored_with_one() -> None:
@@ -432,7 +404,6 @@ def test_a_real_domain_without_a_cpu_is_stored_with_one() -> None:
         "lahf_lm": "require",
         "svm": "disable",
     }
-    assert {rhel_rule(found) for found in (active, stored)} == {"fail"}
 
 
 def test_a_paused_domain_runs() -> None:

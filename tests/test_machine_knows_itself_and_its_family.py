@@ -158,7 +158,7 @@ def test_the_dump() -> None:
         "yes",
     )
     assert (told["os"]["id"], told["os"]["version"], told["os"]["version_numbers"]) == ("rhel", "8.10", [8, 10])
-    assert told["os"]["release_rules"]["rhel8_l0"] == {"listed": True, "covered": True}
+    assert "release_rules" not in told["os"], "what a document says of a release is a verdict of its suite"
     assert told["provenance"]["cpu.flags"] == ["proc/cpuinfo"]
     assert told["kvm"]["nested"] is None
     assert told["unknown"]["kvm.nested"] == {"source": "sys/module/kvm_intel/parameters/nested", "why": "not collected"}
@@ -169,7 +169,7 @@ def test_the_dump() -> None:
         False,
         "absent",
     )
-    assert found["rules"] == {"rhel": "pass", "ubuntu": "pass", "kvm_wiki": "pass"}
+    assert "rules" not in found, "what documents say of a definition are verdicts of their suites"
     assert told["qemu"]["processes"][0]["pid"] == 42
     assert "domain" not in told
 

@@ -57,17 +57,9 @@ def test_release_files_of_real_systems() -> None:
     for row in rows():
         name = "etc/os-release" if row["kind"] == "os-release" else "etc/redhat-release"
         facts = os_of({name: (CORPUS / row["file"]).read_bytes()})
-        rules = facts.release_rules
         numbers = [*map(str, facts.version), ""][:2]
-        levels = (rules.rhel8_l0, rules.rhel8_l1, rules.rhel8_l2)
-        listed = ["yes" if level.listed else "no" for level in levels]
-        wanted = [row["rhel_l0_supported"], row["rhel_l1_supported"], row["rhel_l2_supported"]]
         assert (facts.id, facts.version_id) == (row["id"], row["version_id"]), row
-        assert (numbers, listed, rules.ubuntu_nested_default) == (
-            [row["major"], row["minor"]],
-            wanted,
-            row["ubuntu_nested_default"],
-        ), row
+        assert numbers == [row["major"], row["minor"]], row
 
 
 def test_id_and_version_are_taken_as_written() -> None:
@@ -140,7 +132,7 @@ def test_oracle_linux_ships_the_line_of_rhel() -> None:
 def test_contradictions_are_unknown(line: str) -> None:
     """os-release says RHEL 8.6, redhat-release says something else: one of them is not this system's."""
     facts = os_of({"etc/os-release": RHEL_8_6, "etc/redhat-release": line + "\n"})
-    for name in ("id", "version", "beta", "is_server", "release_rules"):
+    for name in ("id", "version", "beta", "is_server"):
         with pytest.raises(Unobservable):
             getattr(facts, name)
 
@@ -165,50 +157,20 @@ def test_a_refused_redhat_release_is_not_agreement() -> None:
 
 
 def test_betas() -> None:
-    """By os-release or by redhat-release; a Beta is listed by the letter and not covered."""
+    """By os-release or by redhat-release; whichever says so."""
     beta = os_of(release("rhel", "8.2", REDHAT_SUPPORT_PRODUCT_VERSION="8.2 Beta"))
     assert beta.beta
-    assert not beta.release_rules.rhel8_l0.covered
     assert os_of(
         {"etc/os-release": RHEL_8_6, "etc/redhat-release": "Red Hat Enterprise Linux release 8.6 Beta (Ootpa)\n"}
     ).beta
     assert not os_of({"etc/os-release": RHEL_8_6}).beta
 
 
-@pytest.mark.parametrize(
-    "version, l0, l1",
-    [
-        ("7.7", False, False),
-        ("7.8", False, True),
-        ("7.9", False, True),
-        ("8.1", False, False),
-        ("8.2", True, True),
-        ("8.10", True, True),
-    ],
-)
-def test_lists_of_the_rhel_8_document(version: str, l0: bool, l1: bool) -> None:
-    """RHEL 8.2 and later at each level; RHEL 7.8 and later in guests only."""
-    rules = os_of(release("rhel", version)).release_rules
-    assert [rules.rhel8_l0.covered, rules.rhel8_l1.covered, rules.rhel8_l2.covered] == [l0, l1, l1]
-
-
-def test_rhel_9_is_listed_by_the_letter_only() -> None:
-    """It is "8.2 and later", and the RHEL 8 document does not speak of it."""
-    rules = os_of(release("rhel", "9.4")).release_rules
-    assert rules.rhel8_l0.listed
-    assert not rules.rhel8_l0.covered
-    assert "letter" in rules.note
-
-
-@pytest.mark.parametrize(
-    "build, kind, listed", [(14393, 3, True), (17763, 2, True), (17763, 1, False), (20348, 3, False)]
-)
-def test_windows(build: int, kind: int, listed: bool) -> None:
-    """Windows Server 2016 and 2019 are listed for L2; Windows 10 has the same builds, and 2022 another."""
+@pytest.mark.parametrize("build, kind", [(14393, 3), (17763, 2), (17763, 1), (20348, 3)])
+def test_windows(build: int, kind: int) -> None:
+    """By its build; Windows 10 has those of Windows Server 2016 and 2019, and another type of product."""
     facts = os_of(windows(Caption="Microsoft Windows", BuildNumber=str(build), ProductType=kind))
     assert (facts.id, facts.version, facts.is_server) == ("windows", (build,), kind != 1)
-    assert facts.release_rules.rhel8_l2.covered is listed
-    assert not facts.release_rules.rhel8_l1.listed
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
-from pytest_nestvirt.cli.domain_rules import kvm_wiki_rule, rhel_rule, ubuntu_rule
 from pytest_nestvirt.facts.libvirt.domain_xml import DomainXml
 from pytest_nestvirt.facts.libvirt.libvirt import Domain
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSIONS
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.inventory.host import Provider
 from pytest_nestvirt.observation.fact import Subject, Unobservable, facts_of, observing
+from pytest_nestvirt.observation.unknown import attempt, if_known
 
 Json = dict[str, object]
 
@@ -32,8 +33,8 @@ class Dump:
 
     def subject(self, name: str, subject: Subject) -> Json:
         """Every fact of a subject by name; None for what is unknown."""
-        told = [fact for fact in facts_of(type(subject)) if f"{name}.{fact}" not in LEFT_OUT]
-        return {fact: self._fact(f"{name}.{fact}", subject, fact) for fact in told}
+        shown = [fact for fact in facts_of(type(subject)) if f"{name}.{fact}" not in LEFT_OUT]
+        return {fact: self._fact(f"{name}.{fact}", subject, fact) for fact in shown}
 
     def _fact(self, path: str, subject: Subject, name: str) -> object:
         with observing() as seen:
@@ -43,47 +44,51 @@ class Dump:
 
     def value(self, path: str, owner: object, name: str) -> object:
         """The attribute as a JSON value; None, and a note of the reason, if it is unknown."""
-        try:
-            return plain(getattr(owner, name))
-        except Unobservable as unknown:
-            self.unknown[path] = {"source": unknown.source, "why": unknown.why}
+        value = attempt(lambda: getattr(owner, name))
+        if isinstance(value, Unobservable):
+            self.note_unknown(path, value)
             return None
+        return plain(value)
+
+    def note_unknown(self, path: str, unknown: Unobservable) -> None:
+        """Record why what belongs at that path is not known."""
+        self.unknown[path] = {"source": unknown.source, "why": unknown.why}
 
 
 def dump(machine: Machine) -> Json:
     """Everything that is known of a machine.
 
-    The values stand at their paths (`cpu.flags`, `kvm.nested`, `domains.NAME.cpu_mode`), None where unknown. Two trees stand
+    The values are at their paths (`cpu.flags`, `kvm.nested`, `domains.NAME.cpu_mode`), None where unknown. Two trees are
     beside them, both by path: `provenance` has the sections that a fact was read from, `unknown` the source that should have
-    told and why it did not.
+    shown it and why it did not.
     """
     gathered = Dump()
-    told: Json = {name: gathered.subject(name, subject) for name, subject in _subjects(machine)}
-    told["os"] = _os(machine, gathered, told["os"])
-    told["domains"] = _domains(machine, gathered)
-    told["libvirt"] = {key: value for key, value in _items(told["libvirt"]) if key != "domains"}
+    facts: Json = {name: gathered.subject(name, subject) for name, subject in _subjects(machine)}
+    facts["os"] = _os(machine, gathered, facts["os"])
+    facts["domains"] = _domains(machine, gathered)
+    facts["libvirt"] = {key: value for key, value in _items(facts["libvirt"]) if key != "domains"}
     return {
         "version": VERSION,
         "host": machine.name,
         "level": machine.level,
-        "arch": _items_of(told["kernel"]).get("architecture"),
-        "arch_family": _items_of(told["kernel"]).get("family") or "unknown",
-        **told,
+        "arch": _items_of(facts["kernel"]).get("architecture"),
+        "arch_family": _items_of(facts["kernel"]).get("family") or "unknown",
+        **facts,
         "provenance": gathered.provenance,
         "unknown": gathered.unknown,
     }
 
 
 def _subjects(machine: Machine) -> Iterator[tuple[str, Subject]]:
-    """Subjects by the name that they have on a machine; what a parent says only where there is one."""
+    """Subjects by the name that they have on a machine; what a parent shows of it only where there is one."""
     of_parent = {
         machine.domain: ("domain", machine.parent is not None),
         machine.vmx: ("vmx", _is_of(machine, Provider.VSPHERE)),
         machine.pve: ("pve", _is_of(machine, Provider.PROXMOX)),
     }
     for subject in machine.subjects:
-        name, told = of_parent.get(subject, (subject.label, True))
-        if told:
+        name, shown = of_parent.get(subject, (subject.label, True))
+        if shown:
             yield name, subject
 
 
@@ -101,10 +106,10 @@ def _items(value: object) -> Iterator[tuple[str, object]]:
 
 def _os(machine: Machine, gathered: Dump, facts: object) -> Json:
     """The version as it is written and as numbers: `20.04` is not 20.4."""
-    told = dict(_items(facts))
-    told["version_numbers"] = told["version"]
-    told["version"] = gathered.value("os.version", machine.os, "version_id")
-    return told
+    system = dict(_items(facts))
+    system["version_numbers"] = system["version"]
+    system["version"] = gathered.value("os.version", machine.os, "version_id")
+    return system
 
 
 _OF_DOMAIN = ("running", "state")
@@ -116,41 +121,31 @@ _OF_XML = (
 
 
 def _domains(machine: Machine, gathered: Dump) -> Json | None:
-    try:
-        domains = machine.libvirt.domains
-    except Unobservable:
+    domains = if_known(lambda: machine.libvirt.domains)
+    if domains is None:
         return None
     return {name: _domain(f"domains.{name}", domain, gathered) for name, domain in domains.items()}
 
 
 def _domain(path: str, domain: Domain, gathered: Dump) -> Json:
-    told = {name: gathered.value(f"{path}.{name}", domain, name) for name in _OF_DOMAIN}
-    try:
-        xml = _definition(domain)
-    except Unobservable as unknown:
-        gathered.unknown[path] = {"source": unknown.source, "why": unknown.why}
-        return told | dict.fromkeys(_OF_XML)
+    shown = {name: gathered.value(f"{path}.{name}", domain, name) for name in _OF_DOMAIN}
+    xml = attempt(lambda: _definition(domain))
+    if isinstance(xml, Unobservable):
+        gathered.note_unknown(path, xml)
+        return shown | dict.fromkeys((*_OF_XML, *EXTENSIONS))
     gathered.provenance[path] = [xml.source]
-    return told | {name: gathered.value(f"{path}.{name}", xml, name) for name in _OF_XML} | _judged(xml)
+    policies = {extension: xml.policy(extension) for extension in EXTENSIONS}
+    return shown | {name: gathered.value(f"{path}.{name}", xml, name) for name in _OF_XML} | policies
 
 
 def _definition(domain: Domain) -> DomainXml:
     """What holds now; where that is not known, what is stored (`running` is unknown then, and says so)."""
-    try:
-        return domain.xml
-    except Unobservable as unknown:
-        if domain.inactive is None:
-            raise unknown.with_traceback(None) from None
-        return domain.inactive
-
-
-def _judged(xml: DomainXml) -> Json:
-    rules = {"rhel": rhel_rule(xml), "ubuntu": ubuntu_rule(xml), "kvm_wiki": kvm_wiki_rule(xml)}
-    return {
-        "vmx": xml.policy("vmx"),
-        "svm": xml.policy("svm"),
-        "rules": {name: outcome.value for name, outcome in rules.items()},
-    }
+    definition = attempt(lambda: domain.xml)
+    if not isinstance(definition, Unobservable):
+        return definition
+    if domain.inactive is None:
+        raise definition
+    return domain.inactive
 
 
 def plain(value: object) -> object:

@@ -14,13 +14,10 @@ from pytest_nestvirt.facts.system.os_release import (
     parse_redhat_release,
     version_numbers,
 )
-from pytest_nestvirt.facts.system.os_rules import ReleaseRules, release_rules
 from pytest_nestvirt.facts.system.windows import SOURCE as WINDOWS
 from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 from pytest_nestvirt.snapshot.snapshot import Section, Status
-
-__all__ = ["Os", "ReleaseRules"]
 
 OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
 REDHAT_RELEASE = "etc/redhat-release"
@@ -100,12 +97,6 @@ class Os(Subject):
         if self.id != "rhel" or self.version[:1] != (7,):
             return False
         return _RHEL_ALT.fullmatch(self._kernel.release) is not None
-
-    @fact
-    def release_rules(self) -> ReleaseRules:
-        """What the documents' lists of releases say of this one, at each level."""
-        server = self._windows.product_type in _SERVER_PRODUCTS if self._is_windows() else True
-        return release_rules(self.id, self.version, beta=self.beta, server=server)
 
     def release(self, os_id: str, at_least: tuple[int, ...] = (), below: tuple[int, ...] = ()) -> bool:
         """Whether it is that system, at a version from `at_least` on and before `below` (an empty one sets no bound).
