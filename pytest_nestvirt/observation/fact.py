@@ -1,7 +1,7 @@
-"""The frame every fact hangs in: read from sections, computed once, remembered with its sources.
+"""How facts are defined: read from sections, computed once, remembered with their sources.
 
 A fact is a property of a `Subject`, marked with `@fact`. What it reads through `self.read()` (and through other
-facts) is remembered as its sources; whoever reads the fact while `observing()` is active gets an `Observation`.
+facts) is remembered as its sources; reading the fact while `observing()` is active records an `Observation`.
 That is how a check's evidence is collected: by reading facts, not by hand.
 """
 
@@ -22,15 +22,17 @@ INVENTORY = "inventory"
 
 
 class Unobservable(Exception):  # noqa: N818 - the vocabulary of the design: a state of knowledge, not a mishap
-    """A fact that cannot be known, with what would have told it and why it did not.
+    """A fact that cannot be known, with the section that would have shown it and why it did not.
 
     It stands for "unknown" wherever a fact is read: never False, None or an empty set.
     """
 
-    def __init__(self, source: str, why: str) -> None:
-        super().__init__(source, why)
+    def __init__(self, source: str, why: str, host: str = "") -> None:
+        super().__init__(source, why, host)
         self.source = source
         self.why = why
+        self.host = host
+        """Name of the machine whose section it was; set by the first fact that could not be computed for this reason."""
 
     def __str__(self) -> str:
         return f"{self.source}: {self.why}"
@@ -38,7 +40,7 @@ class Unobservable(Exception):  # noqa: N818 - the vocabulary of the design: a s
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One fact as it was seen by whoever asked: the unit of evidence."""
+    """One fact with the value it had when it was read: the unit of evidence."""
 
     host: str
     level: int
@@ -87,7 +89,7 @@ class _Reading:
 
 
 class Reader:
-    """Reads sections for the facts of one machine and keeps book of who read what. Not for several threads at once."""
+    """Reads sections for the facts of one machine and tracks which fact read which section. Not thread-safe."""
 
     def __init__(self, host: str, level: int, snapshot: Snapshot | Unobservable) -> None:
         self.host = host
@@ -144,7 +146,7 @@ class Reader:
         return found
 
     def compute(self, subject: Subject, name: str, function: Callable[[Any], T]) -> T:
-        """The value of a fact: computed at first use, with its sources, and observed by whoever asked."""
+        """The value of a fact: computed at first use, with its sources, and recorded as an observation."""
         key = (id(subject), name)
         known = self._known.get(key)
         if known is None:
@@ -152,7 +154,7 @@ class Reader:
         if self._open:
             self._open[-1].inherited.update(known.sources)
         else:
-            self._tell(f"{subject.label}.{name}" if subject.label else name, known)
+            self._observe(f"{subject.label}.{name}" if subject.label else name, known)
         if isinstance(known.value, Unobservable):
             raise known.value.with_traceback(None)
         return cast("T", known.value)
@@ -163,12 +165,13 @@ class Reader:
         try:
             value: object = function(subject)
         except Unobservable as unknown:
+            unknown.host = unknown.host or self.host
             value = unknown
         finally:
             self._open.pop()
         return _Known(value, reading.sources)
 
-    def _tell(self, name: str, known: _Known) -> None:
+    def _observe(self, name: str, known: _Known) -> None:
         observer = _observer.get()
         if observer is None or any(o.fact == name and o.host == self.host for o in observer):
             return
@@ -198,8 +201,11 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """What stands before the dot in the dotted name of its facts; for a subject that has a fact `name` of its own."""
+        """The part before the dot in the dotted name of its facts; for a subject that has a fact `name` of its own."""
         return self.name
+
+    def __repr__(self) -> str:
+        return f"<{self.label} of {self.reader.host}>"
 
     def read(self, *names: str) -> str:
         """Text of the first of these sections that exists; `Unobservable` where none can be read whole."""

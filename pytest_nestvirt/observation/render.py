@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
 from pytest_nestvirt.observation.fact import Unobservable
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=[>,])")
 
 TELLING = frozenset(
     {"vmx", "svm", "sie", "ept", "npt", "vpid", "hypervisor", "shadow_vmcs", "apicv", "posted_intr", "avic", "vgif"}
@@ -39,7 +42,12 @@ def render(value: object) -> str:
         case _ if is_dataclass(value) and not isinstance(value, type):
             return ", ".join(f"{field.name}={render(getattr(value, field.name))}" for field in fields(value))
         case _:
-            return str(value)
+            return without_addresses(str(value))
+
+
+def without_addresses(text: str) -> str:
+    """The text without addresses of objects (`<generator object f at 0x7f1c...>`), which differ from run to run."""
+    return _ADDRESS.sub("", text)
 
 
 def _several(values: frozenset[object] | set[object] | tuple[object, ...] | list[object] | list[str]) -> str:

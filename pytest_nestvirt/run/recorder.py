@@ -11,10 +11,11 @@ from functools import cached_property
 import pytest
 
 from pytest_nestvirt.observation.fact import Observation, Unobservable, observing
-from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.observation.render import render, without_addresses
 from pytest_nestvirt.report.case import Case, Evidence
 from pytest_nestvirt.report.case_text import render_case
 from pytest_nestvirt.report.sanitize import plain
+from pytest_nestvirt.run.assertion_text import assertion_text
 from pytest_nestvirt.run.plan import Fate, Planned
 from pytest_nestvirt.verdict import Blocked, Finding, PytestOutcome, Verdict, judge, pytest_outcome
 
@@ -81,7 +82,7 @@ class Recorder:
 
     def _found(self, finding: Finding, reason: str) -> None:
         self.finding = finding
-        self.reason = plain(reason, REASON_LIMIT)
+        self.reason = plain(without_addresses(reason), REASON_LIMIT)
 
     @cached_property
     def case(self) -> Case:
@@ -99,17 +100,6 @@ class Recorder:
 
 def _evidence(seen: Observation) -> Evidence:
     return Evidence(seen.host, seen.level, seen.fact, plain(render(seen.value), VALUE_LIMIT), seen.sources)
-
-
-def assertion_text(error: AssertionError) -> str:
-    """What an assertion says it saw: its own message, or pytest's explanation of the comparison, shortened."""
-    text = str(error).strip()
-    message, separator, _ = text.partition("\nassert ")
-    if separator:
-        return message
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("+  where")]
-    telling = [line for line in lines if not line.startswith(("Use -v", "...", "Full diff"))]
-    return " · ".join(telling[:4]) or "the assertion does not hold"
 
 
 def tell_pytest(case: Case) -> None:
