@@ -34,6 +34,9 @@ class ExplainedCart(BaseModel):
     load: int | list[int] = 0
     kind: Literal["hand", "ox"] = "hand"
     speed: Annotated[float, Field(gt=0)] = 1.0
+    axles: Annotated[int, Field(ge=1, le=8)] = 1
+    owner: Annotated[str, Field(min_length=1, max_length=8)] = "x"
+    spare_keys: Annotated[list[str], Field(min_length=1)] = ["x"]
     password_env: Annotated[str, Field(pattern="^[A-Z]+$")] = "X"
 
 
@@ -71,9 +74,14 @@ def explained(tmp_path: Path, text: str, prefix: tuple[str, ...] = ()) -> list[s
             "2: spare.colour: expected red or green (did you mean 'red'?); seen 'redd'",
         ),
         ("name: x\nkind: horse\n", "2: kind: expected hand or ox; seen 'horse'"),
-        ("name: x\nspeed: -1\n", "2: speed: expected it to be greater than 0; seen -1"),
+        ("name: x\nspeed: -1\n", "2: speed: expected a value above 0; seen -1"),
+        ("name: x\naxles: 0\n", "2: axles: expected a value of at least 1; seen 0"),
+        ("name: x\naxles: 9\n", "2: axles: expected a value of at most 8; seen 9"),
+        ("name: x\nowner: ''\n", "2: owner: expected at least 1 character; seen ''"),
+        ("name: x\nowner: Jacqueline\n", "2: owner: expected at most 8 characters; seen 'Jacqueline'"),
+        ("name: x\nspare_keys: []\n", "2: spare_keys: expected at least 1 entry; seen a list"),
         ("name: x\nload: heavy\n", "2: load: expected a whole number or a list; seen 'heavy'"),
-        ("name: x\npassword_env: hunter2\n", "2: password_env: expected it to match pattern '^[A-Z]+$'"),
+        ("name: x\npassword_env: hunter2\n", "2: password_env: expected text that matches ^[A-Z]+$"),
     ],
 )
 def test_each_complaint_names_line_key_and_expectation(tmp_path: Path, text: str, said: str) -> None:

@@ -292,9 +292,8 @@ def test_all_problems_of_all_files_are_told_in_order(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_makes_no_false_complaints(tmp_path: Path) -> None:
     """`via:` a host of a file that is broken as a whole is not called unknown."""
-    assert problems(tmp_path, "hosts: {a: {via: b}}\n", "hosts: [\n") == [
-        "2.yml:2: is no YAML: while parsing a flow node, did not find expected node content"
-    ]
+    (only,) = problems(tmp_path, "hosts: {a: {via: b}}\n", "hosts: [\n")
+    assert only.startswith("2.yml:2: invalid YAML: ")
     with pytest.raises(InventoryError, match=r"^\S*gone\.yml: no such file$"):
         load_inventory([tmp_path / "gone.yml"])
 

@@ -135,7 +135,7 @@ def test_a_fault_is_no_value(load: Load) -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        (CLASS + "  x: [\n", "set.yaml:19: is no YAML"),
+        (CLASS + "  x: [\n", "set.yaml:19: invalid YAML"),
         ("- a\n", "set.yaml:1: expected a mapping"),
         (CLASS.replace("kind: VMClass\n", ""), "set.yaml:1: kind: is missing"),
         (CLASS.replace("apiVersion: infra.virtrigaud.io/v1beta1\n", ""), "set.yaml:1: apiVersion: is missing"),

@@ -188,8 +188,8 @@ def _valid() -> dict[str, Any]:
         ),
         (json.dumps(_valid() | {"timing": None}).encode(), "`timing` is not what the schema says"),
         (json.dumps(_valid() | {"hosts": [1]}).encode(), "`hosts`, `cases` or `timing`"),
-        (json.dumps(_valid() | {"complete": "yes"}).encode(), "complete: Input should be a valid boolean"),
-        (json.dumps(_valid() | {"chains": [{"name": "x"}]}).encode(), "chains.0.hosts: Field required"),
+        (json.dumps(_valid() | {"complete": "yes"}).encode(), "complete: "),
+        (json.dumps(_valid() | {"chains": [{"name": "x"}]}).encode(), "chains.0.hosts: "),
     ],
     ids=["empty", "binary", "deep", "list", "version", "timing", "hosts", "type", "missing"],
 )

@@ -91,7 +91,8 @@ def test_a_host_that_accepts_and_hangs(sshd: Sshd, listener: socket.socket) -> N
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no SSH session came about"),
         (b"\0\xff\xfe\n" * 200, "no SSH session came about"),
-        (b"", "the host closed the connection"),
+        (b"", "the host sent no SSH banner"),
+        (b"SSH-2.0-x\r\n", "the host closed the connection"),
         (b"SSH-2.0-x\r\n" + b"\xff" * 4096, "no SSH session came about"),
         (b"SSH-1.5-old\r\n", "no SSH session came about"),
     ],

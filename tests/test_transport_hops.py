@@ -75,7 +75,7 @@ def test_a_guest_that_its_hop_cannot_reach_is_not_blamed_on_the_hop(sshd: Sshd) 
     """The hop is well, the machine behind it is not."""
     l1 = sshd.host("l1", "127.0.0.2", port=free_port(), via="kvm01")
     with Transports(Inventory((sshd.host(), l1)), no_recording) as pool:
-        with pytest.raises(TransportError, match=r"^l1: connect: its hop kvm01 cannot reach .*Connect failed"):
+        with pytest.raises(TransportError, match=r"^l1: connect: its hop kvm01 cannot reach 127.0.0.2:\d+ "):
             pool.of(l1).run("true")
         assert pool.of(sshd.host()).run("true").exit_code == 0
 

@@ -212,7 +212,7 @@ def test_the_ssh_configuration_is_followed(sshd: Sshd, tmp_path: Path, monkeypat
         ("Port many\n", "Port many"),
         ("Host x\nInclude other\n", "below `Host x` is not supported"),
         ("ProxyCommand nc %h %p\n", "ProxyCommand is not supported"),
-        ("Match nonsense\n", "Missing parameter to Match"),
+        ("Match nonsense\n", "/config: "),
         ("Include self\n", "too deeply"),
     ],
 )

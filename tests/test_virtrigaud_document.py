@@ -219,7 +219,7 @@ def broken(folder: Path, text: str) -> Path:
     "arguments, said",
     [
         (["--nestvirt-manifest=gone.yaml"], "gone.yaml: no such file"),
-        (["--nestvirt-manifest=broken.yaml"], "broken.yaml:2: is no YAML"),
+        (["--nestvirt-manifest=broken.yaml"], "broken.yaml:2: invalid YAML"),
         (
             ["--nestvirt-manifest=broken.yaml", "--hosts=ssh://kvm01"],
             "--nestvirt-manifest needs an inventory in --hosts",

@@ -36,6 +36,20 @@ _EXPECTED = {
     "model_attributes": "a mapping",
 }
 
+_LIMITS = {
+    "greater_than": ("gt", "a value above {}"),
+    "greater_than_equal": ("ge", "a value of at least {}"),
+    "less_than": ("lt", "a value below {}"),
+    "less_than_equal": ("le", "a value of at most {}"),
+    "multiple_of": ("multiple_of", "a multiple of {}"),
+    "string_pattern_mismatch": ("pattern", "text that matches {}"),
+    "string_too_short": ("min_length", "at least {} character"),
+    "string_too_long": ("max_length", "at most {} character"),
+    "too_short": ("min_length", "at least {} entry"),
+    "too_long": ("max_length", "at most {} entry"),
+}
+"""Constraints by pydantic's type of error: where its context has the limit, and our words. pydantic's own change with it."""
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint at the known word that is nearest, or at all of them.
@@ -126,9 +140,17 @@ def _expectation(error: ErrorDetails) -> str:
     base = re.sub(r"_(type|parsing|from_float|parsing_size|attributes_type)$", "", kind)
     if base in _EXPECTED and base != kind:
         return f"expected {_EXPECTED[base]}"
-    return re.sub(
-        r"^(Input|Value|String|List|Tuple|Dictionary) should (be|have|match)", r"expected it to \2", error["msg"]
-    )
+    return f"expected {_within(kind, error)}" if kind in _LIMITS else error["msg"]
+
+
+def _within(kind: str, error: ErrorDetails) -> str:
+    name, words = _LIMITS[kind]
+    limit = error["ctx"][name]
+    if words.endswith("entry") and limit != 1:
+        words = words.replace("entry", "entries")
+    elif words.endswith("character") and limit != 1:
+        words += "s"
+    return words.format(f"{limit:g}" if isinstance(limit, float) else limit)
 
 
 def _nearest(error: ErrorDetails) -> str:

@@ -121,7 +121,7 @@ def _compose(text: str, path: Path, offset: int = 0) -> list[Composed]:
         line = mark.line + 1 if mark else 0
         raise DocumentError(path, line + offset, (), _problem(error, text, line, offset)) from None
     except yaml.YAMLError as error:
-        raise DocumentError(path, 0, (), f"is no YAML: {one_line(str(error), 200)}") from None
+        raise DocumentError(path, 0, (), f"invalid YAML: {one_line(str(error), 200)}") from None
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, line: int, offset: int) -> str:
@@ -131,7 +131,7 @@ def _problem(error: yaml.MarkedYAMLError, text: str, line: int, offset: int) -> 
     what = ", ".join(part for part in (error.context, error.problem) if part)
     begun = error.context_mark.line + 1 if error.context_mark else line
     since = f" (begun on line {begun + offset})" if begun != line else ""
-    return f"is no YAML: {one_line(what, 200)}{since}"
+    return f"invalid YAML: {one_line(what, 200)}{since}"
 
 
 _TABS = "indented with a tab; YAML wants spaces"

@@ -103,13 +103,13 @@ def _negotiate(transport: paramiko.Transport, host: Host) -> None:
         what = f"the host {said} for {host.deadlines.connect:g} s"
         raise TransportError(host.name, _STAGE, what, "is it overloaded or hanging? see `timeouts: {connect: SECONDS}`")
     raise TransportError(
-        host.name, _STAGE, f"no SSH session came about ({_why(failure)})", "is that the port of an sshd?"
+        host.name, _STAGE, f"no SSH session came about ({_why(failure, transport)})", "is that the port of an sshd?"
     )
 
 
-def _why(failure: BaseException | None) -> str:
-    if str(failure).startswith("Error reading SSH protocol banner"):
-        return "the host closed the connection before it said that it speaks SSH"
+def _why(failure: BaseException | None, transport: paramiko.Transport) -> str:
+    if not transport.remote_version and isinstance(failure, paramiko.SSHException):
+        return "the host sent no SSH banner"
     return "the host closed the connection" if isinstance(failure, EOFError | None) else reason(failure)
 
 
