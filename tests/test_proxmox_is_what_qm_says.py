@@ -137,7 +137,7 @@ def test_unknown_guests_are_named() -> None:
         _ = guest_of(node("cpu: host"), "other").pve.cpu_type
     with pytest.raises(Unobservable):
         _ = guest_of({}).pve.cpu_type
-    with pytest.raises(Unobservable, match="no guest"):
+    with pytest.raises(Unobservable, match="not a guest"):
         _ = machine({}).pve.cpu_type
 
 

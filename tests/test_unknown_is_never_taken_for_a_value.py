@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_nestvirt.facts.machine import build_machines
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.unknown import attempt, either, every, first_known, if_known, known_or
+from pytest_nestvirt.snapshot.snapshot import Snapshot
 
 UNKNOWN = "unknown"
 VALUES = st.lists(st.sampled_from([True, False, UNKNOWN]), min_size=1, max_size=5)
@@ -60,3 +63,14 @@ def test_one_reading_is_a_value_or_its_reason() -> None:
     assert (attempt(reading(True)), if_known(reading(False)), known_or(reading(False), True)) == (True, False, False)
     assert isinstance(attempt(reading(UNKNOWN)), Unobservable)
     assert (if_known(reading(UNKNOWN)), known_or(reading(UNKNOWN), True)) == (None, True)
+
+
+def test_what_is_unknown_names_the_machine_whose_section_it_was() -> None:
+    """Of a fact, its own machine; of a guest as its parent shows it, the parent, whatever the text of the reason is."""
+    hosts = Inventory((Host("up", 0, None, Connection.RECORDED), Host("down", 1, "up", Connection.RECORDED)))
+    built = build_machines(hosts, {"up": Snapshot({}), "down": Snapshot({})})
+    own, given_by_parent = attempt(lambda: built["down"].kernel.boot_id), attempt(lambda: built["down"].domain.state)
+    assert isinstance(own, Unobservable)
+    assert isinstance(given_by_parent, Unobservable)
+    assert (own.host, given_by_parent.host) == ("down", "up")
+    assert given_by_parent.why.startswith("on up: ")

@@ -195,7 +195,7 @@ def test_evidence_names_the_host_and_its_file() -> None:
     for name in FACTS:
         with pytest.raises(Unobservable):
             getattr(guest_of({}, "rhel8").vmx, name)
-    with pytest.raises(Unobservable, match="no guest"):
+    with pytest.raises(Unobservable, match="not a guest"):
         _ = machine({}).vmx.vhv_enable
 
 

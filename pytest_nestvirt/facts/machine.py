@@ -112,7 +112,7 @@ def build_machines(inventory: Inventory, snapshots: Mapping[str, Snapshot | Unob
     """
     machines: dict[str, Machine] = {}
     for host in inventory:
-        snapshot = snapshots.get(host.name, Unobservable("connection", f"{host.name} was not looked at"))
+        snapshot = snapshots.get(host.name, Unobservable("connection", "the machine was not collected"))
         parent = machines[host.parent] if host.parent else None
         machine = machines[host.name] = Machine(host, snapshot, parent)
         if parent:

@@ -1,4 +1,4 @@
-"""What the hypervisor of a guest says of it: the frame of the facts that rest on the parent's evidence."""
+"""What the hypervisor of a guest shows of it: the frame of the facts that rest on the parent's evidence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from pytest_nestvirt.observation.fact import INVENTORY, Reader, Subject, Unobservable
+from pytest_nestvirt.observation.unknown import attempt
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -18,7 +19,7 @@ class DefinedGuest(Subject, Generic[P]):
     """
 
     several = ""
-    """What stands before the name of the guest in its label, where that is not `name`."""
+    """First part of its label, where that is not `name`."""
 
     def __init__(self, reader: Reader, domain: str, parent: P | None) -> None:
         """`reader` is the parent's, or the machine's own if it has none; `domain` is what the parent calls the guest."""
@@ -28,23 +29,23 @@ class DefinedGuest(Subject, Generic[P]):
 
     @property
     def label(self) -> str:
-        """Several guests of one parent are told apart by their names."""
+        """Several guests of one parent are distinguished by their names."""
         return f"{self.several or self.name}.{self.domain}" if self._parent else self.name
 
     @property
     def parent(self) -> P:
-        """What it is a guest of; `Unobservable` for a machine that is the guest of nothing in the inventory."""
+        """What it is a guest of; `Unobservable` for a machine that has no parent in the inventory."""
         if self._parent is None:
             self.reader.note(INVENTORY)
-            raise Unobservable(INVENTORY, f"{self.reader.host} is no guest of a machine in the inventory")
+            raise Unobservable(INVENTORY, f"{self.reader.host} is not a guest in the inventory")
         return self._parent
 
     def ask(self, question: Callable[[P], T]) -> T:
-        """What the parent answers. Where it is unknown, the reason names the parent, for it is read as one of the guest."""
-        parent = self.parent
-        try:
-            return question(parent)
-        except Unobservable as unknown:
-            if self.reader.host in unknown.why:
-                raise
-            raise Unobservable(unknown.source, f"on {self.reader.host}: {unknown.why}") from None
+        """What the parent shows. Where that is unknown, the reason names the parent, since a reader takes it for the guest's."""
+        parent, host = self.parent, self.reader.host
+        answer = attempt(lambda: question(parent))
+        if not isinstance(answer, Unobservable):
+            return answer
+        if answer.host not in {"", host}:
+            raise answer  # worded for others already
+        raise Unobservable(answer.source, f"on {host}: {answer.why}", host)

@@ -228,9 +228,9 @@ class Assessment:
 
     def _seen(self, host: Host) -> Snapshot | Unobservable:
         if host.connection is Connection.NONE:
-            return Unobservable("inventory", f"nobody logs in to {host.name} (connection: none)")
+            return Unobservable("inventory", "not accessible (connection: none)")
         if host.name in self.unreachable:
-            return Unobservable("connection", f"{host.name} could not be reached: {self.unreachable[host.name]}")
+            return Unobservable("connection", f"could not be reached: {self.unreachable[host.name]}")
         snapshot = self.collected[host.name].snapshot
         if snapshot is None:
             raise AssertionError(f"{host.name} is neither reachable nor unreachable")

@@ -134,7 +134,7 @@ class Vsphere(Subject):
             return found[0]
         why = "the file of no machine" if not found else f"the files of {len(found)} machines"
         unread = next((f"; {file}" for file in files if isinstance(file, Unobservable)), "")
-        raise Unobservable(FILES, f"{why} called {name} on {self.reader.host}; `domain:` names it{unread}")
+        raise Unobservable(FILES, f"{why} called {name}; `domain:` names it{unread}")
 
     def _files(self) -> list[Section]:
         return [section for section in self.reader.under(FILES) if section.name.endswith(".vmx")]
