@@ -26,49 +26,48 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     """Adopt testinfra's `--hosts` or bring our own, whichever plugin was loaded first."""
     group = parser.getgroup("nestvirt", "nested virtualization")
     if not _load_testinfra(pluginmanager):
-        group.addoption("--hosts", dest="hosts", help="inventory.yml[,more.yml]: the machines to verify")
+        group.addoption("--hosts", dest="hosts", help="inventory.yml[,more.yml]: the machines to check")
     group.addoption(
         "--nestvirt-profile",
         metavar="SOURCE[,SOURCE]",
-        help="judge by these sources only, and all machines by them (default: each machine by the sources that speak "
-        "of it)",
+        help="evaluate every machine against these sources only (default: the sources that apply to it)",
     )
     group.addoption(
         "--nestvirt-manifest",
         metavar="FILE",
         action="append",
-        help="judge the VMClass, VMImage and VirtualMachine objects of this file, too; may be given several times, and "
-        "without --hosts (then no machine is looked at)",
+        help="also check the VMClass, VMImage and VirtualMachine objects in this file; may be repeated, and works "
+        "without --hosts (then no machine is contacted)",
     )
     group.addoption(
         "--nestvirt-report",
         metavar="DIR",
-        help="leave result.json and a junit.xml per chain in this directory; those of an earlier run are removed first",
+        help="write result.json and one junit.xml per chain to this directory; reports of an earlier run are removed first",
     )
     group.addoption(
         "--nestvirt-measure",
         action="store_true",
-        help="measure what claims about performance speak of: a CPU and memory load of about a second on L0, L1 and L2 "
-        "by turns; nothing is measured without it",
+        help="check performance claims by measuring: a CPU and memory load of about one second on L0, L1 and L2 in turn; "
+        "without this option nothing is measured",
     )
     group.addoption(
         "--nestvirt-measure-rounds",
         metavar="N",
         type=int,
         default=5,
-        help="how many turns each machine is measured (default: 5, 3 or more)",
+        help="number of measurements per machine (default: 5, minimum: 3)",
     )
     group.addoption(
         "--nestvirt-show-na",
         action="store_true",
-        help="make a skipped test item of every requirement that does not apply",
+        help="add a skipped test item for every requirement that does not apply",
     )
     group.addoption(
         "--nestvirt-threads",
         metavar="N",
         type=int,
         default=32,
-        help="how many machines are looked at side by side (default: 32)",
+        help="number of machines to probe in parallel (default: 32)",
     )
 
 
@@ -125,13 +124,12 @@ def _run(config: pytest.Config) -> NestvirtRun | None:
         return None
     if sys.flags.optimize:
         raise pytest.UsageError(
-            "Python runs with -O or PYTHONOPTIMIZE, which takes assertions away: checks would hold whatever they see; "
-            "run without it"
+            "Python runs with -O or PYTHONOPTIMIZE, which disables assertions, so every check would pass; run without it"
         )
-    from pytest_nestvirt.run.assessment import subject_of
+    from pytest_nestvirt.run.options import assessment_of
     from pytest_nestvirt.run.session import NestvirtRun
 
-    return NestvirtRun(config, subject_of(config, value))
+    return NestvirtRun(config, assessment_of(config, value))
 
 
 def _mentions_yaml(value: str) -> bool:

@@ -143,7 +143,7 @@ def test_too_few_rounds_are_refused(folder: Path) -> None:
     """Two rounds have no spread: one line says so before anything connects."""
     done = run_pytest(folder, *ARGUMENTS, "--nestvirt-measure", "--nestvirt-measure-rounds=2")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "--nestvirt-measure-rounds: 2 say nothing of spread; give 3 or more" in done.stderr
+    assert "--nestvirt-measure-rounds: 2: must be at least 3 (spread cannot be estimated from fewer)" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

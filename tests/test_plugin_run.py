@@ -271,7 +271,7 @@ def test_profiles_choose_the_sources(folder: Path) -> None:
     """An unknown profile is a usage error that lists the known ones; a known one judges every machine."""
     done = run_pytest(folder, *ARGUMENTS, "--nestvirt-profile=hose")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "there is: house" in done.stderr
+    assert "available: house" in done.stderr
     inventory(folder, {"esx": {"path": "l0", "provider": "vsphere"}})
     assert run_pytest(folder, *ARGUMENTS).returncode != 0
     assert run_pytest(folder, *ARGUMENTS, "--nestvirt-profile=house").returncode == 0

@@ -78,7 +78,7 @@ class Recorder:
         if self.seen:
             self._found(Finding.HELD, "")
         else:
-            self._found(Finding.CRASHED, "the check read no fact of any machine, so that it holds proves nothing")
+            self._found(Finding.CRASHED, "the check read no facts, so passing proves nothing")
 
     def _found(self, finding: Finding, reason: str) -> None:
         self.finding = finding

@@ -87,7 +87,7 @@ class NestvirtRun:
             if requirement_id not in self.subject.catalogue:
                 raise pytest.UsageError(
                     f"{binding.location(check)}: no requirement {requirement_id} is declared in the requirements.yml "
-                    "of this suite; mend the id in @requirement(...) or declare it"
+                    "of this suite; fix the id in @requirement(...) or declare it"
                 )
         return binding.due(self.subject.plan, ids, check, show_na=self.show_na)
 

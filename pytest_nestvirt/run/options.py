@@ -1,0 +1,109 @@
+"""What the command line asks for: inventory, suites, manifests and profiles, from pytest's options and arguments."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, embedded_suites, load_catalogue
+from pytest_nestvirt.facts.performance import LEAST_ROUNDS
+from pytest_nestvirt.inventory.host import Inventory
+from pytest_nestvirt.inventory.load_inventory import InventoryError, load_inventory, local_inventory, split_hosts_option
+from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
+from pytest_nestvirt.manifests.references import Surroundings
+from pytest_nestvirt.run.assessment import Assessment
+from pytest_nestvirt.run.suite_paths import suite_folders
+
+
+def assessment_of(config: pytest.Config, hosts: str | None) -> Assessment:
+    """Read inventory and catalogue; nothing connects yet. Raises `pytest.UsageError`, one line per problem."""
+    try:
+        inventory = _inventory(hosts, manifest_paths(config))
+        is_named = hosts is not None or bool(inventory.manifests)
+        if is_named:
+            _name_suites(config)
+        catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
+        manifests = load_manifests(inventory.manifests, _surroundings(inventory))
+        return Assessment(inventory, catalogue, _profiles(config, catalogue), manifests, measuring_rounds(config))
+    except (InventoryError, CatalogueError, ManifestError) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _name_suites(config: pytest.Config) -> None:
+    """Lead to the embedded suites where the command line names no tests at all.
+
+    `testpaths` names the tests of a project of its own; a run of those alone would judge nothing, and pass.
+    """
+    if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+        config.args[:] = [str(embedded_suites())]
+    elif config.args_source is pytest.Config.ArgsSource.TESTPATHS and not suite_folders(
+        argument_paths(config), below=2
+    ):
+        config.args.append(str(embedded_suites()))
+
+
+def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
+    """The files that `--nestvirt-manifest` names."""
+    named: list[str] = config.getoption("nestvirt_manifest") or []
+    return tuple(config.invocation_params.dir / Path(name).expanduser() for name in named)
+
+
+def _inventory(hosts: str | None, manifests: Sequence[Path]) -> Inventory:
+    """What the options name; this machine where they name nothing, and no machine where they name manifests alone."""
+    files = split_hosts_option(hosts) if hosts is not None else None
+    without_files = Inventory(()) if manifests else local_inventory()
+    inventory = load_inventory(files) if files else without_files
+    return replace(inventory, manifests=(*inventory.manifests, *manifests))
+
+
+def _surroundings(inventory: Inventory) -> Surroundings:
+    """What manifests may refer to: providers by name, and the guest hypervisors that are made from them."""
+    names = {name for host in inventory if host.level == 1 for name in (host.name, host.domain)}
+    return Surroundings({host.name: host.provider.value for host in inventory}, frozenset(names))
+
+
+def argument_paths(config: pytest.Config) -> Iterator[Path]:
+    """The files and folders that pytest's arguments name, `--pyargs` packages included."""
+    for argument in config.args:
+        name = argument.partition("::")[0]
+        path = config.invocation_params.dir / name
+        if config.option.pyargs and not path.exists():
+            yield from _package_paths(name)
+        else:
+            yield path
+
+
+def _package_paths(name: str) -> Iterator[Path]:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return
+    if spec is not None:
+        yield from map(Path, spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
+
+
+def measuring_rounds(config: pytest.Config) -> int:
+    """How often each machine is measured; 0 without `--nestvirt-measure`. Raises `pytest.UsageError` for too few rounds."""
+    rounds: int = config.getoption("nestvirt_measure_rounds")
+    if rounds < LEAST_ROUNDS:
+        raise pytest.UsageError(
+            f"--nestvirt-measure-rounds: {rounds}: must be at least {LEAST_ROUNDS} (spread cannot be estimated from fewer)"
+        )
+    return rounds if config.getoption("nestvirt_measure") and not config.getoption("collectonly") else 0
+
+
+def _profiles(config: pytest.Config, catalogue: Catalogue) -> frozenset[str]:
+    wanted: str | None = config.getoption("nestvirt_profile")
+    if wanted is None:
+        return frozenset()
+    profiles = frozenset(part.strip() for part in wanted.split(",") if part.strip())
+    known = sorted(suite.source.id for suite in catalogue.suites)
+    unknown = sorted(profiles - set(known))
+    if unknown or not profiles:
+        named = ", ".join(unknown) or "(empty)"
+        raise pytest.UsageError(f"--nestvirt-profile: unknown source: {named}; available: {', '.join(known) or 'none'}")
+    return profiles
