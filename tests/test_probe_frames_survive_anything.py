@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from probe_transports import NONCE, frames
 
 from pytest_nestvirt.collect.frames import parse_frames
-from pytest_nestvirt.snapshot.excerpt import excerpt
+from pytest_nestvirt.one_line import excerpt
 from pytest_nestvirt.snapshot.snapshot import Status
 
 MARK = f"\n@{NONCE} ".encode()

@@ -12,7 +12,7 @@ from pytest_nestvirt.cli.facts_json import dump
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory, SshAccess
-from pytest_nestvirt.inventory.load_inventory import InventoryError, load_inventory, local_inventory, split_hosts_option
+from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_files, load_inventory, local_inventory
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.snapshot.archive import load, load_recorded, save
@@ -24,23 +24,21 @@ from pytest_nestvirt.transport.pool import Transports
 @click.command()
 @click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory for the snapshots.")
-@click.option("--hosts", "inventory_files", help="Inventory in which the HOSTs stand; without it they are SSH names.")
+@click.option("--hosts", "inventory", help="Inventory that has the HOSTs; without it they are SSH names.")
 @click.option("--archive", is_flag=True, help="Write HOST.tar.xz instead of a directory.")
 @click.option("--overwrite", is_flag=True, help="Replace snapshots that are there already.")
-def collect(
-    hosts: tuple[str, ...], output: Path, inventory_files: str | None, *, archive: bool, overwrite: bool
-) -> None:
+def collect(hosts: tuple[str, ...], output: Path, inventory: str | None, *, archive: bool, overwrite: bool) -> None:
     """Look at each HOST once and keep what was read.
 
     HOST is a name of the inventory given by --hosts, an SSH destination (user@address:port, or a name of
     ~/.ssh/config), or `local`.
     """
-    inventory = _chosen(_inventory(inventory_files), hosts) if inventory_files else _destinations(hosts)
+    chosen = _destinations(hosts) if inventory is None else _chosen(_inventory(inventory), hosts)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{output}: can't be made: {error.strerror}") from None
-    seen = _look(inventory)
+    seen = _look(chosen)
     kept = [_keep(name, seen[name], output, archive=archive, overwrite=overwrite) for name in hosts]
     if not all(kept):
         raise SystemExit(1)
@@ -62,20 +60,20 @@ def _keep(name: str, collected: Collected, output: Path, *, archive: bool, overw
 
 
 @click.command()
-@click.option("--hosts", "inventory_files", help="Inventory of the machines to look at.")
+@click.option("--hosts", help="Inventory of the machines to look at.")
 @click.option("--root", type=click.Path(path_type=Path), help="A snapshot, sosreport or plain tree to read instead.")
 @click.option("--json", "as_json", is_flag=True, help="Typed facts as JSON; `unknown` says what could not be known.")
-def facts(inventory_files: str | None, root: Path | None, *, as_json: bool) -> None:
+def facts(hosts: str | None, root: Path | None, *, as_json: bool) -> None:
     """Show what is known of machines, each fact with where it was read.
 
     With --root, one object; with --hosts, one object per host; with neither, this machine.
     """
-    if inventory_files and root:
+    if hosts is not None and root is not None:
         raise click.UsageError("--hosts and --root exclude each other")
     machines: Mapping[str, Machine] = (
         {"": _machine_of_tree(root)}
         if root is not None
-        else _machines_of(_inventory(inventory_files) if inventory_files else local_inventory())
+        else _machines_of(_inventory(hosts) if hosts is not None else local_inventory())
     )
     dumped = {name: dump(machine) for name, machine in machines.items()}
     if as_json:
@@ -121,10 +119,7 @@ def _leaves(prefix: str, value: object) -> list[tuple[str, str]]:
 
 def _inventory(value: str) -> Inventory:
     try:
-        files = split_hosts_option(value)
-        if files is None:
-            raise click.UsageError(f"--hosts takes inventory files (.yml, .yaml), not {value!r}")
-        return load_inventory(files)
+        return load_inventory(inventory_files(value))
     except InventoryError as error:
         raise click.UsageError(str(error)) from None
 

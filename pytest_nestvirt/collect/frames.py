@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from pytest_nestvirt.snapshot.excerpt import excerpt
+from pytest_nestvirt.one_line import excerpt
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 END = "end"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import combinations
 
-from pytest_nestvirt.snapshot.excerpt import excerpt
+from pytest_nestvirt.one_line import excerpt
 from pytest_nestvirt.snapshot.measurement import KERNEL, Round
 from pytest_nestvirt.transport.base import Transport
 

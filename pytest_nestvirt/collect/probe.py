@@ -12,7 +12,7 @@ from importlib.resources import files
 from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.windows_probe import SECONDS, SHELL_SECTION, looks_like_windows, windows_command
 from pytest_nestvirt.inventory.host import Become, Connection, Host
-from pytest_nestvirt.snapshot.excerpt import excerpt
+from pytest_nestvirt.one_line import excerpt
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Transport
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from .compose import Placed
 from .explain import complaints, did_you_mean, explain
 from .load_yaml import Document, load_document, load_documents, parse_document
-from .place import DocumentError, Key, Value, dotted, one_line, seen
+from .place import DocumentError, Key, Value, dotted, seen
 
 __all__ = [
     "Document",
@@ -30,7 +30,6 @@ __all__ = [
     "explain",
     "load_document",
     "load_documents",
-    "one_line",
     "parse_document",
     "seen",
 ]

@@ -13,7 +13,9 @@ from typing import Protocol
 
 import yaml
 
-from .place import DocumentError, Key, Value, one_line, seen
+from pytest_nestvirt.one_line import one_line
+
+from .place import DocumentError, Key, Value, seen
 from .scalar import resolve_plain
 
 MAX_DEPTH = 64

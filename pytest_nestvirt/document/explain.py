@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from pytest_nestvirt.one_line import one_line
+
 from .load_yaml import Document
-from .place import DocumentError, Key, one_line, seen
+from .place import DocumentError, Key, seen
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError

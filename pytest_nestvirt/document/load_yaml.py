@@ -10,8 +10,10 @@ from pathlib import Path
 
 import yaml
 
+from pytest_nestvirt.one_line import one_line
+
 from .compose import Composed, Placed, compose_all
-from .place import DocumentError, Key, Value, one_line
+from .place import DocumentError, Key, Value
 
 MAX_BYTES = 4 * 1024 * 1024
 

@@ -7,17 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from pytest_nestvirt.one_line import one_line
+
 Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value] | None"
 Key: TypeAlias = "str | int"
 """A mapping's key, or an index into a list, from 0."""
 
 _PLAIN_KEY = re.compile(r"[\w.@/:+-]{1,80}")
-
-
-def one_line(text: str, limit: int = 80) -> str:
-    """The text made fit for one line of a message: no control characters, no more than `limit` characters."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def seen(value: object) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_nestvirt.document import Document, DocumentError, load_document, one_line
+from pytest_nestvirt.document import Document, DocumentError, load_document
+from pytest_nestvirt.one_line import one_line
 
 from .digest import inventory_digest
 from .host import Connection, Deadlines, Host, Inventory, SshAccess
 from .host_tree import Entry, Walk
 from .local_machine import local_inventory
-from .option import is_inventory, split_hosts_option
+from .option import inventory_files
 from .problems import InventoryError
 from .reach import effective_address, first_of_each_name, problems_between, resolve_via
 from .schema import HostKeys, Timeouts
 
-__all__ = ["InventoryError", "is_inventory", "load_inventory", "local_inventory", "split_hosts_option"]
+__all__ = ["InventoryError", "inventory_files", "load_inventory", "local_inventory"]
 
 
 def load_inventory(paths: Sequence[Path]) -> Inventory:

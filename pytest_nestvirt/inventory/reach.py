@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pytest_nestvirt.document import DocumentError, did_you_mean, one_line, seen
+from pytest_nestvirt.document import DocumentError, did_you_mean, seen
+from pytest_nestvirt.one_line import one_line
 
 from .host import Connection
 from .host_tree import NO_HOST, Entry

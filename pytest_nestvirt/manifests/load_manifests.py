@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_nestvirt.document import Document, DocumentError, load_documents, one_line, seen
+from pytest_nestvirt.document import Document, DocumentError, load_documents, seen
 from pytest_nestvirt.manifests.manifest_object import DEFAULT_NAMESPACE, GROUP, KINDS, ManifestObject, Written
 from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet
 from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
 from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
 from pytest_nestvirt.manifests.vm_class import VmClass
 from pytest_nestvirt.manifests.vm_image import VmImage
+from pytest_nestvirt.one_line import one_line
 
 SILENT = frozenset(
     {

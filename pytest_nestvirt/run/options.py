@@ -12,7 +12,7 @@ import pytest
 from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, embedded_suites, load_catalogue
 from pytest_nestvirt.facts.performance import LEAST_ROUNDS
 from pytest_nestvirt.inventory.host import Inventory
-from pytest_nestvirt.inventory.load_inventory import InventoryError, load_inventory, local_inventory, split_hosts_option
+from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_files, load_inventory, local_inventory
 from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
 from pytest_nestvirt.manifests.references import Surroundings
 from pytest_nestvirt.run.assessment import Assessment
@@ -54,9 +54,10 @@ def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
 
 def _inventory(hosts: str | None, manifests: Sequence[Path]) -> Inventory:
     """What the options name; this machine where they name nothing, and no machine where they name manifests alone."""
-    files = split_hosts_option(hosts) if hosts is not None else None
-    without_files = Inventory(()) if manifests else local_inventory()
-    inventory = load_inventory(files) if files else without_files
+    if hosts is not None:
+        inventory = load_inventory(inventory_files(hosts))
+    else:
+        inventory = Inventory(()) if manifests else local_inventory()
     return replace(inventory, manifests=(*inventory.manifests, *manifests))
 
 

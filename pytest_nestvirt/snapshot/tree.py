@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pytest_nestvirt.snapshot.excerpt import excerpt
+from pytest_nestvirt.one_line import excerpt
 from pytest_nestvirt.snapshot.sections import (
     BELOW,
     DEVICE_TREE,
