@@ -1,11 +1,13 @@
-"""What several test files share: real sshd processes."""
+"""What several test files share: real sshd processes, small hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from small_host import SmallHost, why_no_small_host
 from sshd import Sshd, why_not
 
 
@@ -26,3 +28,14 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         pytest.skip(reason)
     with ExitStack() as servers:
         yield lambda **options: servers.enter_context(Sshd(tmp_path_factory.mktemp("sshd"), **options))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallHost:
+    """An empty BusyBox host, which takes root."""
+    if reason := why_no_small_host():
+        pytest.skip(reason)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    return SmallHost(tmp_path / "root")

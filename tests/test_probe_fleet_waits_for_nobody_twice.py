@@ -11,8 +11,7 @@ from probe_transports import PlayedTransport, frames, host, nonce_of, printed
 
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.inventory.host import Connection, Deadlines, Host, Inventory
-from pytest_nestvirt.snapshot.snapshot import Section, Snapshot
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, SnapshotError
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
 
 Play = Callable[[str, bytes], Completed]

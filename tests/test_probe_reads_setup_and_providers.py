@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 from probe_transports import NONCE
+from small_host import SmallHost
 
 from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.probe import probe_input
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.host import Become, Connection, Host, Inventory, Provider
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
-
-TOOLS = ("sh", "head", "tail", "grep", "sed", "ls", "tr", "cat", "id", "uname", "timeout", "df", "od")
 
 GETALLVMS = """Vmid       Name                              File                          Guest OS       Version   Annotation
 1      odd [x] name     [datastore1] odd [x] name/odd.vmx     rhel8_64Guest     vmx-17    has [brackets] a/b.vmx
@@ -31,54 +30,6 @@ vhv.enable = "TRUE"
 guestinfo.userdata = "c2VjcmV0"
 RemoteDisplay.vnc.password = "secret"
 """
-
-
-class SmallHost:
-    """A machine of BusyBox and scripts, in a directory that the probe takes for the root."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.write("bin/busybox", Path(shutil.which("busybox") or "").read_bytes(), 0o755)
-        for tool in TOOLS:
-            (root / "bin" / tool).symlink_to("busybox")
-        for directory in ("proc/self", "sys/kernel", "sys/module", "dev", "etc/modprobe.d"):
-            (root / directory).mkdir(parents=True)
-        self.write("dev/null", b"")
-
-    def write(self, path: str, data: bytes | str, mode: int = 0o644) -> None:
-        """A file of the host."""
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data.encode() if isinstance(data, str) else data)
-        file.chmod(mode)
-
-    def tool(self, name: str, script: str) -> None:
-        """A command that is a shell script."""
-        self.write(f"bin/{name}", f"#!/bin/sh\n{script}", 0o755)
-
-    def probe(self) -> dict[str, Section]:
-        """What the probe finds there."""
-        done = subprocess.run(
-            ["chroot", str(self.root), "/bin/busybox", "sh"],
-            input=probe_input(NONCE, Become.NEVER),
-            capture_output=True,
-            env={"PATH": "/bin"},
-            executable=shutil.which("chroot"),
-            timeout=120,
-            check=False,
-        )
-        sections, complete = parse_frames(done.stdout, NONCE)
-        assert complete, done.stderr
-        assert b"secret" not in done.stdout
-        return sections
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> SmallHost:
-    """An empty host; changing the root takes root."""
-    if os.geteuid() != 0 or shutil.which("busybox") is None or shutil.which("chroot") is None:
-        pytest.skip("changing the root directory takes root, chroot and a static busybox")
-    return SmallHost(tmp_path / "root")
 
 
 def judged(sections: dict[str, Section], provider: Provider, domain: str) -> tuple[Machine, Machine]:

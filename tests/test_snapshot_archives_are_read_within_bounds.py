@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_nestvirt.snapshot.archive import load
-from pytest_nestvirt.snapshot.snapshot import Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
 from pytest_nestvirt.snapshot.tree import sections_of
 from pytest_nestvirt.snapshot.unpack import Limits, read_archive
 

@@ -18,8 +18,7 @@ from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.inventory.host import Connection, Deadlines, SshAccess
 from pytest_nestvirt.snapshot.archive import file_of, load, save
 from pytest_nestvirt.snapshot.sections import FIXED
-from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, SnapshotError, Status
 
 FORMS = ("host", "host.tar", "host.tar.gz", "host.tar.xz")
 

@@ -83,6 +83,7 @@ def test_every_form_of_a_sosreport_reads_alike(tmp_path: Path, form: str) -> Non
     assert "etc/libvirt/qemu/networks/default.xml" not in found
     assert found["etc/modprobe.d/"].text == "kvm.conf\nlockd.conf\n"
     assert "etc/redhat-release" not in found
+    assert found["nestvirt/link/etc/redhat-release"].text == "/usr/lib/redhat-release\n"
     assert "proc/sysinfo" not in found
 
 

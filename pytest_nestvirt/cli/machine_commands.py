@@ -16,8 +16,7 @@ from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_f
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.snapshot.archive import load, load_recorded, save
-from pytest_nestvirt.snapshot.snapshot import Snapshot
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Snapshot, SnapshotError
 from pytest_nestvirt.transport.pool import Transports
 
 

@@ -10,8 +10,7 @@ from queue import SimpleQueue
 
 from pytest_nestvirt.collect.probe import ProbeError, collect
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
-from pytest_nestvirt.snapshot.snapshot import Snapshot
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Snapshot, SnapshotError
 from pytest_nestvirt.transport.base import CommandTimeoutError, Transport, TransportError
 
 _SETTLED_STAGES = frozenset({"configuration", "host key", "authentication"})

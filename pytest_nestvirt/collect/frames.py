@@ -116,8 +116,8 @@ def _frame(header: re.Match[bytes], body: bytes, status: Status | None = None, t
 
 
 def _name(raw: bytes) -> str:
-    # Backslashes for what is no UTF-8: such a name can still be printed and stays different from others.
-    return raw.replace(b"%0A", b"\n").replace(b"%25", b"%").decode("utf-8", errors="backslashreplace")
+    # Backslashes for newlines and for what is not UTF-8, as in listings: such a name can be printed and stays different from others.
+    return raw.replace(b"%0A", b"\\x0a").replace(b"%25", b"%").decode("utf-8", errors="backslashreplace")
 
 
 def _section(frame: _Frame) -> Section:
@@ -129,4 +129,5 @@ def _section(frame: _Frame) -> Section:
 
 
 def _sorted(listing: bytes) -> bytes:
-    return b"".join(sorted(line + b"\n" for line in listing.split(b"\n") if line))
+    lines = sorted(line.decode("utf-8", "backslashreplace") for line in listing.split(b"\n") if line)
+    return "".join(f"{line}\n" for line in lines).encode()

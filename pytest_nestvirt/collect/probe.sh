@@ -43,9 +43,9 @@ escape() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# within SECONDS COMMAND...: not for ever, where the host has a timeout that takes its seconds this way.
+# within SECONDS COMMAND...: not for ever, where the host has a timeout that takes its seconds this way. 0: it waits for nothing.
 within() {
-  if [ "$bounded" = yes ]; then timeout "$@"; else shift; "$@"; fi
+  if [ "$bounded" = yes ] && [ "$1" != 0 ]; then timeout "$@"; else shift; "$@"; fi
 }
 
 # sudoer: whether sudo asks no password here. Tried once, since a try may be logged.
@@ -72,19 +72,42 @@ judge() {
   esac
 }
 
+# openable NAME: whether /NAME can be opened without waiting; where not, its frame says why. What is not a regular file may
+# block, and so may a link into the file systems of the kernel (/proc/kmsg, which also loses what is read from it).
+openable() {
+  v=
+  case $1 in
+    proc/* | sys/*) if [ -d "/$1" ]; then v='it is a directory'; fi ;;
+    *)
+      if [ -h "/$1" ]; then
+        v=$(readlink -f "/$1" 2>/dev/null)
+        case $v in
+          '') if [ -e "/$1" ]; then v='it is a link, and readlink does not say where it leads'; fi ;;
+          /dev/null) put ok - "$1" ''; return 1 ;;
+          /proc/* | /sys/* | /dev/*) v="it is a link to $v, which is not opened" ;;
+          *) v= ;;
+        esac
+      fi
+      if [ -z "$v" ] && [ -e "/$1" ] && ! [ -f "/$1" ]; then v='it is a directory, pipe, socket or device, not a file'; fi
+      ;;
+  esac
+  if [ -n "$v" ]; then put failed - "$1" "$v"; return 1; fi
+  if ! [ -r "/$1" ]; then unread "$1"; return 1; fi
+}
+
 # file NAME: the contents of /NAME, by one command.
 file() {
-  if ! [ -r "/$1" ]; then unread "$1"; return; fi
+  openable "$1" || return 0
   v=$(head -c $((cap + 1)) "/$1" 2>&1)
   judge $?
   if [ "$st" = ok ] && [ -n "$v" ]; then v=$v$nl; fi
   put "$st" - "$1" "$v"
 }
 
-# line NAME: the same for small files, by the shell itself. The shell hides errors of reading: what seems empty is read again.
+# line NAME: the same for small files of /proc and /sys, by the shell itself. The shell hides errors of reading: what seems
+# empty is read again.
 line() {
-  if [ -d "/$1" ]; then put failed - "$1" 'it is a directory'; return; fi
-  if ! [ -r "/$1" ]; then unread "$1"; return; fi
+  openable "$1" || return 0
   v=
   while IFS= read -r l; do v=$v$l$nl; done 2>/dev/null <"/$1"
   v=$v$l
@@ -93,7 +116,7 @@ line() {
 
 # words NAME: the same for files that hold NULs; they become newlines.
 words() {
-  if ! [ -r "/$1" ]; then unread "$1"; return; fi
+  openable "$1" || return 0
   v=$({ head -c $((cap + 1)) "/$1" | tr '\000' '\n'; } 2>&1)
   judge 0
   case $v in "head: "*) judge 1 ;; esac
@@ -120,9 +143,20 @@ unread() {
   put "$st" - "$1" "$v"
 }
 
-# absent PATH: surely not there, that is, the nearest directory above that exists lets this account look.
+# link NAME: where /NAME leads, as written there; missing if it is not a link.
+link() {
+  k=nestvirt/link/$1
+  if [ -h "/$1" ]; then
+    if v=$(readlink "/$1" 2>/dev/null); then put ok - "$k" "$v$nl"; else put failed - "$k" 'readlink does not read it'; fi
+  elif [ -e "/$1" ] || absent "/$1"; then put missing - "$k" 'it is not a link'
+  else put denied - "$k" 'Permission denied'; fi
+}
+
+# absent PATH: surely not there, that is, the nearest directory above that exists lets this account look. Where a link leads,
+# root alone is sure to see.
 absent() {
   if [ -e "$1" ]; then return 1; fi
+  if [ -h "$1" ] && [ "$uid" != 0 ]; then return 1; fi
   d=$1
   while d=${d%/*} && [ -n "$d" ]; do
     if [ -d "$d" ]; then [ -x "$d" ]; return; fi
@@ -130,14 +164,14 @@ absent() {
   return 0
 }
 
-# list NAME/: the names in a directory, one a line; a newline in one of them becomes `?`, as ls would have it.
+# list NAME/: the names in a directory, one a line; a newline in one of them becomes `\\x0a`, as in the names of sections.
 list() {
   if ! [ -d "/$1" ] || ! [ -r "/$1" ] || ! [ -x "/$1" ]; then unread "$1"; return; fi
   v=
   for e in "/$1".[!.]* "/$1"*; do
     if [ -e "$e" ] || [ -h "$e" ]; then
       e=${e##*/}
-      case $e in *"$nl"*) replace "$e" "$nl" '?'; e=$r ;; esac
+      case $e in *"$nl"*) replace "$e" "$nl" '\x0a'; e=$r ;; esac
       v=$v$e$nl
     fi
   done
@@ -155,7 +189,7 @@ output() {
 }
 
 identity() {
-  output sos_commands/kernel/uname_-a 10 uname -a
+  output sos_commands/kernel/uname_-a 0 uname -a
   for k in version cmdline uptime sys/kernel/random/boot_id sys/kernel/osrelease sys/kernel/hostname sys/kernel/tainted; do line proc/$k; done
   cap=8388608
   file proc/cpuinfo
@@ -163,7 +197,8 @@ identity() {
   file proc/modules
   file proc/meminfo
   file proc/sysinfo
-  for k in etc/os-release usr/lib/os-release etc/redhat-release etc/oracle-release; do line $k; done
+  for k in etc/os-release usr/lib/os-release etc/redhat-release etc/oracle-release; do file $k; done
+  link etc/redhat-release
 }
 
 modules() {
@@ -184,22 +219,26 @@ modules() {
   done
 }
 
+# Files that mention kvm are read. Those that were searched are named, so that a file without a section is not taken for one
+# that says nothing: it may have been a pipe, or unreadable.
 modprobe_files() {
   set --
   for d in etc run usr/local/lib usr/lib lib; do
     list $d/modprobe.d/
     for f in /"$d"/modprobe.d/*.conf; do
-      if [ -f "$f" ] && [ -r "$f" ]; then
-        case $f in
-          *"$nl"*) put failed - "${f#/}" 'its name holds a newline' ;;
-          *) set -- "$@" "$f" ;;
-        esac
-      elif [ -e "$f" ] && ! [ -c "$f" ]; then unread "${f#/}"; fi
+      case $f in
+        *"$nl"*) file "${f#/}" ;;
+        *) if { [ -e "$f" ] || [ -h "$f" ]; } && openable "${f#/}"; then set -- "$@" "$f"; fi ;;
+      esac
     done
   done
-  if [ $# = 0 ]; then return; fi
+  k=nestvirt/modprobe_searched/
+  if [ $# = 0 ]; then put ok - $k ''; return; fi
+  searched=
+  for f; do searched=$searched${f#/}$nl; done
   mentions=$(grep -il kvm "$@" 2>/dev/null)
-  if [ $? -gt 1 ]; then mentions=; for f; do mentions=$mentions$f$nl; done; fi
+  if [ $? -gt 1 ]; then mentions=; for f; do mentions=$mentions$f$nl; done; searched=; fi
+  put ok - $k "$searched"
   set -f
   IFS=$nl
   for f in $mentions; do file "${f#/}"; done
@@ -222,10 +261,10 @@ platform() {
   for k in sys/firmware/acpi/tables/ sys/kernel/iommu_groups/ sys/firmware/efi/ proc/xen/ proc/vz/ proc/bc/; do list $k; done
   for k in compatible model hypervisor/compatible ibm,partition-name vm,uuid; do words proc/device-tree/$k; done
   for k in sys/hypervisor/type sys/hypervisor/uuid sys/hypervisor/properties/features proc/xen/capabilities \
-    run/systemd/container .dockerenv run/.containerenv \
     sys/devices/system/clocksource/clocksource0/available_clocksource; do
     line $k
   done
+  for k in run/systemd/container .dockerenv run/.containerenv; do file $k; done
   for k in /sys/kernel/mm/hugepages/hugepages-*/nr_hugepages; do
     if [ -e "$k" ]; then line "${k#/}"; fi
   done
@@ -503,8 +542,11 @@ main() {
   fi
   uid=$(id -u)
   if has timeout && timeout 9 true 2>/dev/null; then bounded=yes; fi
-  identity; modules; modprobe_files; device; platform; qemu
-  flush
+  identity; flush
+  modules; flush
+  modprobe_files; flush
+  device; platform; flush
+  qemu; flush
   detection
   flush
   kvm

@@ -97,7 +97,7 @@ access() {
   for p in /dev/kvm /run/libvirt/*-sock*; do
     if [ -e "$p" ]; then set -- "$@" "$p"; fi
   done
-  if [ $# = 0 ]; then put ok - $k ''; else output $k 10 ls -l "$@"; fi
+  if [ $# = 0 ]; then put ok - $k ''; else output $k 0 ls -l "$@"; fi
 }
 
 setup() {

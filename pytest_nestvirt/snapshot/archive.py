@@ -17,8 +17,7 @@ from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.snapshot.index import Kept, Manifest, absent, read_manifest, write_manifest
 from pytest_nestvirt.snapshot.scan import read_directory
 from pytest_nestvirt.snapshot.sections import LISTING_FILE, LISTINGS, MANIFEST, MODULES, is_section
-from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, SnapshotError, Status
 from pytest_nestvirt.snapshot.tree import Tree, sections_of
 from pytest_nestvirt.snapshot.unpack import read_archive
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_nestvirt.snapshot.sections import FIXED, MANIFEST
-from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, SnapshotError, Status
 
 FORMAT = 1
 

@@ -7,8 +7,7 @@ import stat
 from pathlib import Path
 
 from pytest_nestvirt.snapshot.sections import LISTING_FILE, MANIFEST, ROOTS, is_on_the_way, is_useful
-from pytest_nestvirt.snapshot.snapshot import Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
 from pytest_nestvirt.snapshot.tree import Content, Tree, printable_path
 from pytest_nestvirt.snapshot.unpack import MEBIBYTE, Limits
 

@@ -13,6 +13,9 @@ MODULES = ("kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr")
 MODPROBE_DIRECTORIES = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 """Those of modprobe.d(5), the first wins."""
 
+SEARCHED = "nestvirt/modprobe_searched/"
+"""The files of modprobe.d that were searched for kvm, one path a line: such a file without a section does not mention it."""
+
 LISTINGS = (
     *(f"{directory}/modprobe.d/" for directory in MODPROBE_DIRECTORIES),
     "sys/firmware/acpi/tables/",
@@ -22,6 +25,7 @@ LISTINGS = (
     "proc/vz/",
     "proc/bc/",
     "nestvirt/qemu/",
+    SEARCHED,
 )
 
 _KERNEL = (
@@ -37,6 +41,12 @@ _KERNEL = (
     "proc/meminfo",
     "sos_commands/kernel/dmesg",
 )
+
+LINK = "nestvirt/link/"
+"""Before the path of a link: where it leads, as written there. Missing where there is a file that is not a link."""
+
+LINKS = ("etc/redhat-release",)
+"""Links whose targets are sections: rebuilds of RHEL have it lead to a release file of their own name."""
 
 _SYSTEM = ("etc/os-release", "usr/lib/os-release", "etc/redhat-release", "etc/oracle-release")
 
@@ -120,6 +130,7 @@ FIXED = (
     *LISTINGS,
     *_LIBVIRT,
     *_SETUP,
+    *(LINK + name for name in LINKS),
     "nestvirt/packages",
     "nestvirt/whoami",
 )

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+class SnapshotError(Exception):
+    """A snapshot cannot be kept or read: one line that says which and why."""
+
+
 class Status(StrEnum):
     """How the reading of one section ended."""
 

@@ -15,6 +15,8 @@ from pytest_nestvirt.snapshot.sections import (
     DEVICE_TREE,
     ELSEWHERE,
     FIXED,
+    LINK,
+    LINKS,
     LISTING_FILE,
     LISTINGS,
     MANIFEST,
@@ -22,8 +24,7 @@ from pytest_nestvirt.snapshot.sections import (
     ROOTS,
     is_section,
 )
-from pytest_nestvirt.snapshot.snapshot import Section, Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import Section, SnapshotError, Status
 
 _MOST_LINKS = 40
 
@@ -149,6 +150,9 @@ def sections_of(tree: Tree) -> dict[str, Section]:
         listing = _listing(tree, name)
         if listing is not None:
             sections[name] = listing
+    for name in LINKS:
+        if name in tree.links:
+            sections.setdefault(LINK + name, Section(LINK + name, data=f"{tree.links[name]}\n".encode()))
     sections.update({section.name: section for section in _modules(tree, sections)})
     return sections
 

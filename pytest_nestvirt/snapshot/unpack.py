@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from pytest_nestvirt.snapshot.sections import is_useful
-from pytest_nestvirt.snapshot.snapshot import Status
-from pytest_nestvirt.snapshot.snapshot_error import SnapshotError
+from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
 from pytest_nestvirt.snapshot.tree import Content, Tree, printable_path
 
 MEBIBYTE = 1 << 20

@@ -20,6 +20,8 @@ from pytest_nestvirt.facts.kvm.modprobe_files import (
 )
 from pytest_nestvirt.facts.system.operating_system import Os
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact, why_unread
+from pytest_nestvirt.observation.unknown import if_known
+from pytest_nestvirt.snapshot.sections import SEARCHED
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 __all__ = ["Modprobe", "ModuleOption", "Origin"]
@@ -80,12 +82,19 @@ class Modprobe(Subject):
         try:
             section = self.reader.section(file)
         except Unobservable:
-            if self._is_incomplete:
+            if self._is_incomplete or not self._was_searched(file):
                 raise
             return ""
         if section.status is Status.OK:
             return section.text
         raise Unobservable(file, why_unread(section))
+
+    def _was_searched(self, file: str) -> bool:
+        """Whether a file without a section was searched for kvm; records of older probes do not say, and are trusted."""
+        searched = if_known(lambda: self.reader.section(SEARCHED))
+        if searched is None or searched.status is Status.MISSING:
+            return True
+        return searched.status is Status.OK and file in searched.text.split("\n")
 
     @fact
     def options(self) -> tuple[ModuleOption, ...]:
