@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from pytest_nestvirt.derived.consequence import blocked_without_nesting
 from pytest_nestvirt.derived.describe import describe
-from pytest_nestvirt.derived.guest_cpu import describe_cpu_mode, running_cpu
+from pytest_nestvirt.derived.guest_cpu import (
+    cpu_of_definition,
+    describe_cpu,
+    describe_cpu_mode,
+    gets_extension,
+    is_given_the_host_cpu,
+)
 from pytest_nestvirt.derived.guest_definition import configured_cpu
 from pytest_nestvirt.derived.guest_size import memory_of, processors_of
 from pytest_nestvirt.derived.identity import contradiction, same_system
@@ -19,8 +25,9 @@ from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
 from pytest_nestvirt.derived.pending import unapplied_nesting, unapplied_shadow_vmcs
 from pytest_nestvirt.derived.pending_cpu import (
     lacking_extension,
+    losing_extension,
     unapplied_extension,
-    unapplied_mode,
+    unapplied_model,
     withheld_by_host_model,
 )
 from pytest_nestvirt.derived.performance_claim import Claim, missed
@@ -29,7 +36,7 @@ from pytest_nestvirt.derived.runs import runs
 from pytest_nestvirt.facts.kvm.device_access import Users
 from pytest_nestvirt.facts.kvm.modprobe_files import Origin
 from pytest_nestvirt.facts.libvirt.qemu import QemuProcess
-from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS, HOST_MODEL
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.processor.cpu import Capable
 from pytest_nestvirt.facts.providers.vsphere import ENABLED
@@ -45,6 +52,7 @@ from pytest_nestvirt.manifests.vm_image import VmImage
 from pytest_nestvirt.marks import requirement
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.observation.unknown import either, known_or
 from pytest_nestvirt.verdict import Blocked
 
 __all__ = [
@@ -54,6 +62,7 @@ __all__ = [
     "EXTENSION",
     "EXTENSIONS",
     "HEADER",
+    "HOST_MODEL",
     "IMAGES",
     "KINDS",
     "Blocked",
@@ -71,12 +80,19 @@ __all__ = [
     "blocked_without_nesting",
     "configured_cpu",
     "contradiction",
+    "cpu_of_definition",
     "describe",
+    "describe_cpu",
     "describe_cpu_mode",
+    "either",
+    "gets_extension",
     "host_validate",
     "hypervisor_below",
+    "is_given_the_host_cpu",
     "kernel_default",
+    "known_or",
     "lacking_extension",
+    "losing_extension",
     "lost_features",
     "memory_of",
     "missed",
@@ -89,13 +105,12 @@ __all__ = [
     "refused_at_load",
     "render",
     "requirement",
-    "running_cpu",
     "runs",
     "same_system",
     "shipped_default",
     "switched_on_at_boot",
     "unapplied_extension",
-    "unapplied_mode",
+    "unapplied_model",
     "unapplied_nesting",
     "unapplied_shadow_vmcs",
     "virtual_machine",

@@ -75,7 +75,7 @@ def of_the_guests() -> Iterator[Trio]:
         bare = l0(l1(chain, plain), started_with("Haswell-noTSX-IBRS"))
         statement = "KWIKI-L1-CPU-HOST" if name == "HOST" else "KWIKI-L1-NAMED-MODEL"
         no_argv = {**unread("nestvirt/qemu/"), **definition("L1", "<cpu mode='host-model'/>")}
-        yield Trio(statement, TOLD, l0(l1(chain, plain), conforming), bare, l0(chain, no_argv))
+        yield Trio(statement, TOLD, l0(l1(chain, plain), conforming), bare, l0(l1(chain, NO_CPU), no_argv))
     yield Trio("KWIKI-UB-SIGNS", TOLD, chain, l1(chain, DIED), l0(chain, unread("proc/sys/kernel/tainted")))
 
 

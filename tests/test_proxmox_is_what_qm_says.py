@@ -116,8 +116,8 @@ def test_the_running_process_goes_before_the_plan() -> None:
     assert guest_of(sections).pve.showcmd_cpu == "host"
 
 
-def test_without_the_command_line_nothing_is_said() -> None:
-    """The line `cpu: host` alone is a wish."""
+def test_without_the_command_line_it_is_not_known_what_is_offered() -> None:
+    """The line `cpu: host` alone does not show what QEMU is started with."""
     for missing in (Status.FAILED, Status.MISSING, "ERROR: no such VM\n", "/usr/bin/kvm -id 101\n"):
         with pytest.raises(Unobservable):
             _ = guest_of(node("cpu: host", missing)).pve.offers_virtualization
@@ -133,7 +133,7 @@ def test_unknown_vendors_decide_nothing_alone() -> None:
 
 def test_unknown_guests_are_named() -> None:
     """The message says what was looked for and where."""
-    with pytest.raises(Unobservable, match="called other on hv"):
+    with pytest.raises(Unobservable, match="named other on hv"):
         _ = guest_of(node("cpu: host"), "other").pve.cpu_type
     with pytest.raises(Unobservable):
         _ = guest_of({}).pve.cpu_type

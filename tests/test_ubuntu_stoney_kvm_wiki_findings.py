@@ -201,7 +201,7 @@ def test_kvm_intel_takes_the_word() -> None:
         (definition("L1", "<cpu mode='maximum'/>"), Verdict.PASS),
         (definition("L1", HOST_MODEL, active=EXPANDED.format("")), Verdict.PASS),
         (definition("L1", "<cpu><model>Haswell</model><feature policy='require' name='vmx'/></cpu>"), Verdict.PASS),
-        (definition("L1", "<cpu><model>Haswell</model></cpu>"), Verdict.FAIL),
+        (definition("L1", "<cpu><model>Haswell</model></cpu>"), Verdict.PASS),
         (definition("L1", "<cpu mode='host-passthrough'><feature policy='disable' name='vmx'/></cpu>"), Verdict.FAIL),
         (definition("L1", HOST_MODEL + HOST_MODEL), Verdict.FAIL),
         (transient("L1", HOST_PASSTHROUGH), Verdict.PASS),
@@ -210,7 +210,7 @@ def test_kvm_intel_takes_the_word() -> None:
     ids=["passthrough", "maximum", "expanded", "named", "bare", "declined", "two", "transient", "transient-expanded"],
 )
 def test_ubuntus_two_modes(texts: Texts, verdict: Verdict) -> None:
-    """The stored definition counts, since a running one shows host-model as the model it has become."""
+    """The stored definition counts; a model without vmx conforms where the instance shows it, which is all that the page asks."""
     found, reason = said("UBU-L1-CPU-MODE", l0(CHAIN, texts))
     assert found is verdict, reason
 
@@ -338,7 +338,7 @@ def test_a_domain_that_does_not_run_was_not_started() -> None:
     "cpu, host, named",
     [
         ("host", Verdict.PASS, Verdict.PASS),
-        ("host,-vmx", Verdict.WARN, Verdict.PASS),
+        ("host,-vmx", Verdict.WARN, Verdict.WARN),
         ("max", Verdict.PASS, Verdict.PASS),
         ("Haswell-noTSX-IBRS,vmx=on", Verdict.PASS, Verdict.PASS),
         ("Nehalem,+vmx", Verdict.PASS, Verdict.PASS),

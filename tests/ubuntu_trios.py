@@ -55,7 +55,7 @@ def of_the_instance() -> Iterator[Trio]:
     yield Trio("UBU-L1-FLAG", MUST, other, l1(chain, plain), l1(chain, NO_KVM))
     yield Trio("UBU-L1-FLAG-VENDOR", MUST, other, l1(chain, with_svm), l1(chain, NO_CPU))
     host_model, none = definition("L1", HOST_MODEL), definition("L1", "<os/>")
-    yield Trio("UBU-L1-CPU-MODE", MUST, l0(chain, host_model), l0(chain, none), l0(chain, NO_XML))
+    yield Trio("UBU-L1-CPU-MODE", MUST, l0(chain, host_model), l1(l0(chain, none), plain), l0(chain, NO_XML))
     whole = definition("L1", HOST_MODEL.replace("partial", "full"))
     yield Trio("UBU-L1-CPU-SAMPLE", TOLD, l0(chain, host_model), l0(chain, whole), l0(chain, NO_XML))
     pending = definition("L1", HOST_PASSTHROUGH, active=EXPANDED.format(""))

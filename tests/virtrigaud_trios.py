@@ -85,8 +85,9 @@ def of_libvirt() -> Iterator[Trio]:
     no_processes = unread("nestvirt/qemu/")
     still_kvm = l0(chain, {**no_processes, **NO_XML})
     yield Trio("VR-LIBVIRT-QEMUKVM", MUST, chain, l0(chain, {**tcg, **no_processes}), still_kvm)
+    hidden = l1(still_kvm, NO_CPU)
     model = definition("L1", "<cpu mode='custom'><model>Nehalem</model></cpu>")
-    yield Trio("VR-LIBVIRT-PASS-VMXSVM", MUST, chain, l1(l0(chain, model), WITHOUT_VMX), l0(chain, NO_XML))
+    yield Trio("VR-LIBVIRT-PASS-VMXSVM", MUST, chain, l1(l0(chain, model), WITHOUT_VMX), hidden)
     pc = definition("L1", Q35.replace("pc-q35-6.2", "pc-i440fx-6.2"))
     yield Trio("VR-LIBVIRT-Q35", TOLD, chain, l0(chain, pc), l0(chain, NO_XML))
     both = "<feature policy='require' name='vmx'/><feature policy='require' name='svm'/>"
@@ -106,7 +107,8 @@ def of_proxmox() -> Iterator[Trio]:
     off, unloaded = {PARAMETER: "N\n"}, {PARAMETER: Status.MISSING, "sys/module/kvm_intel": Status.MISSING}
     yield Trio("VR-PVE-HOSTCPU", MUST, chain, l0(chain, xeon("fpu lm")), l0(chain, NO_CPU))
     yield Trio("VR-PVE-NESTED-ON", MUST, chain, l0(chain, off), l0(chain, unloaded))
-    default, custom = pve("cores: 4", "kvm64,+lahf_lm"), pve("cpu: custom-lab", "host")
+    default = pve("cores: 4", "kvm64,+lahf_lm")
+    custom = {**pve("cpu: custom-lab", "host"), **unread("nestvirt/proxmox/qm_showcmd_101")}
     yield Trio("VR-PVE-CPUTYPE", MUST, chain, l0(chain, default), l0(chain, custom))
     no_command = {**unread("nestvirt/proxmox/qm_showcmd_101"), **unread("nestvirt/qemu/")}
     yield Trio("VR-PVE-VMCPU-NESTED", MUST, chain, l0(chain, default), l0(chain, no_command))

@@ -13,6 +13,8 @@ from pytest_nestvirt.suite import (
     runs,
 )
 
+CAP_NESTED_HV = "cap-nested-hv"
+
 
 @requirement("RHEL8-P9-NOT-P8", "RHEL8-ARCH-OTHERS")
 def test_guest_of_such_a_host_is_no_hypervisor(l1: Machine) -> None:
@@ -59,17 +61,23 @@ def test_nesting_is_configured_to_last(l0: Machine) -> None:
 @requirement("RHEL8-P9-NESTED-HV-L1")
 def test_guest_hypervisor_has_nested_hv(l1: Machine) -> None:
     assert l1.domain.nested_hv == "on", f"nested-hv of the domain is {l1.domain.nested_hv}"
+    assert not _switched_off_later(l1), f"<qemu:commandline> of {l1.name} switches cap-nested-hv off again"
 
 
 @requirement("RHEL8-P9-CAP-NESTED-HV")
 def test_qemu_runs_the_guest_hypervisor_with_cap_nested_hv(l1: Machine) -> None:
-    options = QemuProcess(0, l1.domain.command_line).machine_options
-    assert options.get("cap-nested-hv") == "on", f"QEMU runs {l1.name} without cap-nested-hv=on"
+    option = QemuProcess(0, l1.domain.command_line).switch(CAP_NESTED_HV)
+    assert option, f"QEMU runs {l1.name} {'without' if option is None else 'with the opposite of'} cap-nested-hv=on"
 
 
 @requirement("RHEL8-P9-NESTED-HV-L2")
 def test_nested_guest_has_nested_hv(l2: Machine) -> None:
     assert l2.domain.nested_hv == "on", f"nested-hv of the domain is {l2.domain.nested_hv}"
+    assert not _switched_off_later(l2), f"<qemu:commandline> of {l2.name} switches cap-nested-hv off again"
+
+
+def _switched_off_later(guest: Machine) -> bool:
+    return QemuProcess(0, ("", *guest.domain.xml.qemu_arguments)).switch(CAP_NESTED_HV) is False
 
 
 @requirement("RHEL8-P9-WORKS-L0L1")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pytest_nestvirt.suite import (
     EXTENSION,
-    EXTENSIONS,
     Machine,
     Unobservable,
+    blocked_without_nesting,
     describe,
+    describe_cpu,
     describe_cpu_mode,
+    gets_extension,
+    known_or,
     requirement,
 )
-
-NESTING_FLAGS = {*EXTENSIONS, "nested-virt"}
 
 
 @requirement("VR-VSPHERE-HW9")
@@ -43,7 +44,7 @@ def test_virtual_iommu_is_enabled(l1: Machine) -> None:
 @requirement("VR-LIM-VSPHERE-ADV")
 def test_nesting_excludes_other_features(l1: Machine) -> None:
     if not l1.vmx.vhv_enable:
-        raise Unobservable("vmx.vhv_enable", f"{l1.name} has no nesting that anything could be held against")
+        raise Unobservable("vmx.vhv_enable", f"{l1.name} does not have nesting, so nothing excludes it")
     found = [
         name
         for name, there in (("PCI passthrough", l1.vmx.pci_passthrough), ("hot-add of processors", l1.vmx.cpu_hot_add))
@@ -59,18 +60,13 @@ def test_guest_is_run_by_kvm(l1: Machine) -> None:
 
 @requirement("VR-LIBVIRT-PASS-VMXSVM")
 def test_extension_of_the_host_is_passed_on(l0: Machine, l1: Machine) -> None:
-    extension, xml = EXTENSION[l0.cpu.vendor], l1.domain.xml
-    seen = f"<cpu> of {l1.name} has mode {describe_cpu_mode(l1)}"
-    assert not xml.declines(extension), f"{seen} and takes {extension} away"
-    if xml.cpu_mode in {"host-passthrough", "maximum"} or xml.demands(extension):
-        return
-    try:
-        shown = extension in l1.cpu.flags
-    except Unobservable:
-        if xml.cpu_mode == "host-model":
-            raise
-        shown = False
-    assert shown, f"{seen} without {extension}, and {l1.name} does not show it"
+    extension = EXTENSION[l0.cpu.vendor]
+    lacking = f"{l1.name}, with <cpu> {describe_cpu_mode(l1)} and {describe_cpu(l1)}, has no {extension}"
+    given = gets_extension(l1, extension)
+    shown = known_or(lambda: extension in l1.cpu.flags, otherwise=given)
+    if given and not shown:
+        blocked_without_nesting(l0, lacking)
+    assert shown, lacking
 
 
 @requirement("VR-LIBVIRT-Q35")
@@ -93,15 +89,14 @@ def test_nesting_does_not_work_on_other_architectures(l1: Machine) -> None:
 
 @requirement("VR-PVE-CPUTYPE")
 def test_processor_type_is_fit_for_nesting(l1: Machine) -> None:
-    kind, added = l1.pve.cpu_type, {flag for flag, there in l1.pve.cpu_flags.items() if there}
-    if kind.startswith("custom-"):
-        raise Unobservable("pve.cpu_type", f"what {kind} is stands in a file of the node that was not read")
-    fit = kind in {"host", "max"} or bool(added & NESTING_FLAGS)
-    assert fit, f"the processor type of {l1.name} is {kind}, without a flag for nesting"
+    later = f", and args: {' '.join(l1.pve.arguments)}" if l1.pve.arguments else ""
+    assert l1.pve.configured_for_virtualization, (
+        f"the processor type of {l1.name} is {l1.pve.cpu_type}{later}, without vmx and svm"
+    )
 
 
 @requirement("VR-PVE-VMCPU-NESTED")
 def test_processor_is_configured_for_nesting(l1: Machine) -> None:
     assert l1.pve.offers_virtualization, (
-        f"{l1.name} gets the processor {describe(l1, 'pve.showcmd_cpu')}, without vmx and svm"
+        f"{l1.name} gets {describe_cpu(l1)} from {describe(l1, 'pve.accel')}, without vmx and svm"
     )

@@ -34,12 +34,12 @@ _UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class DomainXml:
-    """What one domain definition says; attributes that it leaves out are empty strings unless stated otherwise."""
+    """One domain definition; attributes that it leaves out are empty strings unless stated otherwise."""
 
     source: str
     """The section it was parsed from."""
     wrapped: bool
-    """Whether <domain> stands inside <domstatus> or <domainsnapshot>."""
+    """Whether <domain> is inside <domstatus> or <domainsnapshot>."""
     name: str
     type: str
     """kvm, qemu (which is TCG), xen, hvf, ..."""
@@ -47,7 +47,7 @@ class DomainXml:
     arch: str
     machine: str
     cpu_elements: int
-    """How many <cpu> stand directly below <domain>; more than one is refused by libvirt."""
+    """How many <cpu> are directly below <domain>; more than one is refused by libvirt."""
     cpu_mode: str
     """custom, host-model, host-passthrough, maximum; `absent` without <cpu>; `topology-only` if it names no processor."""
     cpu_model: str
@@ -60,7 +60,12 @@ class DomainXml:
     iommu: str | None
     """Model of an emulated IOMMU; None if the domain has none."""
     memory: int | None
+    """KiB at boot."""
+    current_memory: int | None
+    """KiB that a balloon leaves of it; the same as `memory` where nothing is written."""
     vcpu: int | None
+    current_vcpu: int | None
+    """Processors that are plugged in; the same as `vcpu` where nothing is written."""
     qemu_arguments: tuple[str, ...]
     """Arguments that <qemu:commandline> hands to QEMU past libvirt."""
 
@@ -75,9 +80,19 @@ class DomainXml:
         return self._given("memory", self.memory)
 
     @property
+    def current_memory_kib(self) -> int:
+        """What a balloon leaves of it. `Unobservable` if it is not given or not understood."""
+        return min(self.memory_kib, self._given("currentMemory", self.current_memory))
+
+    @property
     def vcpus(self) -> int:
         """Most processors it can have. `Unobservable` if it is not given or not understood."""
         return self._given("vcpu", self.vcpu)
+
+    @property
+    def current_vcpus(self) -> int:
+        """Processors that are plugged in. `Unobservable` if that is not given or not understood."""
+        return min(self.vcpus, self._given("vcpu", self.current_vcpu))
 
     def _given(self, element: str, value: int | None) -> int:
         if value is None:
@@ -138,17 +153,19 @@ def parse_domain(text: str, source: str) -> DomainXml:
         hugepages=domain.find("memoryBacking/hugepages") is not None,
         iommu=_iommu(domain),
         memory=_kib(domain.find("memory")),
+        current_memory=_kib(_first(domain, "currentMemory", "memory")),
         vcpu=_count(_text(domain, "vcpu")),
+        current_vcpu=_count(_attribute(domain, "vcpu", "current") or _text(domain, "vcpu")),
         qemu_arguments=tuple(arg.get("value", "") for arg in domain.iterfind(f"{_QEMU}commandline/{_QEMU}arg")),
     )
 
 
 def _root(text: str, source: str) -> Element:
-    said = text.strip()
-    if not said or said.startswith("error:"):
-        raise Unobservable(source, said.partition("\n")[0][:200] or "the section is empty")
+    written = text.strip()
+    if not written or written.startswith("error:"):
+        raise Unobservable(source, written.partition("\n")[0][:200] or "the section is empty")
     try:
-        root: Element = fromstring(said, forbid_dtd=True)
+        root: Element = fromstring(written, forbid_dtd=True)
     except (ParseError, ValueError, LookupError) as error:
         kind = "not well-formed" if isinstance(error, ParseError) else "refused"
         raise Unobservable(source, f"the XML is {kind}: {' '.join(str(error).split())[:160]}") from None
@@ -176,7 +193,7 @@ def _features(cpu: Element, source: str) -> dict[str, str]:
     for feature in cpu.findall("feature"):
         name, policy = feature.get("name", ""), feature.get("policy", "require")
         if policies.setdefault(name, policy) != policy:
-            raise Unobservable(source, f"processor feature {name!r} stands there twice, with different policies")
+            raise Unobservable(source, f"processor feature {name!r} is listed twice, with different policies")
     return policies
 
 
@@ -197,6 +214,10 @@ def _iommu(domain: Element) -> str | None:
 
 def _count(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004 - 64 bits
+
+
+def _first(parent: Element, *paths: str) -> Element | None:
+    return next((found for found in map(parent.find, paths) if found is not None), None)
 
 
 def _kib(memory: Element | None) -> int | None:

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 from pytest_nestvirt.observation.fact import Unobservable
 
+ON = frozenset({"on", "yes", "true", "y"})
+OFF = frozenset({"off", "no", "false", "n"})
+"""What QEMU reads as a boolean (qapi_bool_parse)."""
+
 _SHORT = {"M": "machine"}
-_WITH_FREE_VALUE = frozenset({"machine", "accel", "cpu", "name", "readconfig", "append", "uuid", "fw_cfg", "smbios"})
+_WITH_FREE_VALUE = frozenset(
+    {"machine", "accel", "cpu", "global", "name", "readconfig", "append", "uuid", "fw_cfg", "smbios"}
+)
 """Options that are read here, and those whose value is anybody's text: it may look like an option and is none."""
 
 
@@ -29,6 +35,19 @@ class QemuProcess:
     def machine_options(self) -> Mapping[str, str]:
         """What -machine sets, all of them merged, the last of a key wins: `type`, `accel`, `cap-nested-hv`, ..."""
         return self._merged("machine", first="type")
+
+    def switch(self, option: str) -> bool | None:
+        """A boolean of -machine, such as `cap-nested-hv`; None where it is not set.
+
+        The words are those of qapi_bool_parse; up to QEMU 6.0 `option` alone was on, and `nooption` off. `Unobservable` for a
+        value with which QEMU does not start.
+        """
+        setting = self.machine_options.get(option)
+        if setting is None:
+            return False if f"no{option}" in self.machine_options else None
+        if setting.lower() not in {"", *ON, *OFF}:
+            raise Unobservable(f"nestvirt/qemu/{self.pid}", f"QEMU does not start with {option}={setting[:20]}")
+        return setting.lower() not in OFF
 
     @property
     def accel(self) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Protocol
 
-from pytest_nestvirt.facts.libvirt.qemu import Qemu
+from pytest_nestvirt.facts.libvirt.qemu import PIDS, Qemu
 from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess
-from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS, parse_cpu_option
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS, GuestCpu, cpu_of_argv
 from pytest_nestvirt.facts.processor.cpu import Cpu
-from pytest_nestvirt.facts.providers.qm import QemuConfig, parse_config, parse_showcmd
+from pytest_nestvirt.facts.providers.qm import CUSTOM, QemuConfig, parse_config, parse_showcmd
 from pytest_nestvirt.facts.seen_by_parent import DefinedGuest
 from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
+from pytest_nestvirt.observation.unknown import attempt, if_known
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 VERSION = "nestvirt/proxmox/pveversion"
@@ -70,10 +71,7 @@ class Proxmox(Subject):
 def _parsed(vmid: int, section: Section) -> QemuConfig | Unobservable:
     if section.status is not Status.OK:
         return Unobservable(section.name, why_unread(section))
-    try:
-        return parse_config(section.text, vmid, section.name)
-    except Unobservable as unknown:
-        return unknown
+    return attempt(lambda: parse_config(section.text, vmid, section.name))
 
 
 class ProxmoxNode(Protocol):
@@ -93,9 +91,9 @@ class ProxmoxNode(Protocol):
 
 
 class GuestPve(DefinedGuest[ProxmoxNode]):
-    """What a Proxmox VE node says of a guest; `domain` is its name there or its number.
+    """What a Proxmox VE node shows of a guest; `domain` is its name there or its number.
 
-    Every fact is `Unobservable` also where the parent is no such node, or has no machine of that name.
+    Every fact is `Unobservable` also where the parent is not such a node, or has no machine of that name.
     """
 
     name = "pve"
@@ -105,9 +103,7 @@ class GuestPve(DefinedGuest[ProxmoxNode]):
         """All of its configuration."""
         found = self.ask(lambda node: node.proxmox.vms).get(self.domain)
         if found is None:
-            raise Unobservable(
-                CONFIG, f"not one machine called {self.domain} on {self.reader.host}; `domain:` names it"
-            )
+            raise Unobservable(CONFIG, f"not one machine named {self.domain} on {self.reader.host}; `domain:` names it")
         return found
 
     @fact
@@ -131,42 +127,76 @@ class GuestPve(DefinedGuest[ProxmoxNode]):
         return self.config.cpu.flags
 
     @fact
+    def arguments(self) -> tuple[str, ...]:
+        """Arguments of `args:`, which QEMU is given after all others: a -cpu among them replaces that of `cpu:`."""
+        return self.config.arguments
+
+    @fact
     def showcmd_cpu(self) -> str:
-        """What follows -cpu in `qm showcmd`: `host,+kvm_pv_eoi,+kvm_pv_unhalt`."""
-        command = self.ask(lambda node: node.proxmox.command(self.config))
-        return _cpu_option(command, f"{SHOWCMD}{self.config.vmid}")
+        """What follows the last -cpu in `qm showcmd`: `host,+kvm_pv_eoi,+kvm_pv_unhalt`."""
+        command = self._showcmd()
+        self._cpu_of(command)
+        return command.values("cpu")[-1]
+
+    @fact
+    def command_line(self) -> tuple[str, ...]:
+        """Arguments of its running QEMU. `Unobservable` if it does not run or its process was not found."""
+        number = str(self.config.vmid)
+        processes = self.ask(lambda node: node.qemu.processes)
+        mine = [process for process in processes if ("-id", number) in pairwise(process.argv)]
+        if len(mine) != 1:
+            counted = "no QEMU process" if not mine else f"each of {len(mine)} QEMU processes"
+            raise Unobservable(PIDS, f"{counted} on {self.reader.host} has the id {number}")
+        return mine[0].argv
+
+    @fact
+    def accel(self) -> str:
+        """What runs it, or is going to: kvm, tcg. By its process if that is known, else by `qm showcmd`, else by `kvm:`."""
+        command = if_known(self._command)
+        if command is None or not (command.values("accel") or "accel" in command.machine_options):
+            return self.config.accel
+        return command.accel
 
     @fact
     def offers_virtualization(self) -> bool:
-        """Whether its processor is to have vmx or svm, whichever the node's processors have.
+        """Whether its processor has vmx or svm, whichever the node's processors have, and KVM runs it.
 
-        By the command line of its process if it runs, else by `qm showcmd`. Whether KVM on the node can give it what it is
-        offered is another question: that of the module's `nested`.
+        By the command line of its process if it runs, else by `qm showcmd`: its last -cpu holds. Whether KVM on the node can
+        give it what it is offered is another question: that of the module's `nested`.
         """
-        cpu = parse_cpu_option(self._running_cpu() or self.showcmd_cpu)
-        try:
-            extension = EXTENSION.get(self.parent.cpu.vendor)
-        except Unobservable:
-            extension = None
-        offered = {cpu.offers(name) for name in ([extension] if extension else EXTENSIONS)}
+        cpu = self._cpu_of(self._command())
+        return self._offered(lambda _: cpu) and self.accel == "kvm"
+
+    @fact
+    def configured_for_virtualization(self) -> bool:
+        """Whether `cpu:` and `args:` ask for a processor that has vmx or svm, whichever the node's processors have.
+
+        `Unobservable` for a type that the node defines itself, unless `qm showcmd` shows what it is.
+        """
+        if self.config.cpu.type.startswith(CUSTOM):
+            return self._offered(lambda _: self._cpu_of(self._showcmd()))
+        return self._offered(self.config.cpu_on)
+
+    def _offered(self, cpu_on: Callable[[str], GuestCpu]) -> bool:
+        """Whether a processor has the extension of the node's, or either of them where it has both or neither anyway."""
+        own = if_known(lambda: EXTENSION[self.parent.cpu.vendor])
+        offered = {cpu_on(name).offers(name) for name in ([own] if own else EXTENSIONS)}
         if len(offered) != 1:
             raise Unobservable(
-                f"{SHOWCMD}{self.config.vmid}", f"{cpu}: of what vendor the node's processors are is unknown"
+                f"{CONFIG}{self.config.vmid}", f"{self.reader.host}: the vendor of its processors is unknown"
             )
         return offered.pop()
 
-    def _running_cpu(self) -> str:
-        """What follows -cpu in the command line of its process; empty where none was found."""
-        try:
-            processes = self.parent.qemu.processes
-        except Unobservable:
-            return ""
-        mine = [process for process in processes if ("-id", str(self.config.vmid)) in pairwise(process.argv)]
-        return _cpu_option(mine[0], f"nestvirt/qemu/{mine[0].pid}") if len(mine) == 1 else ""
+    def _cpu_of(self, command: QemuProcess) -> GuestCpu:
+        """Proxmox VE always writes -cpu. `Unobservable` for a command line without it, which is not whole."""
+        if not command.values("cpu"):
+            raise Unobservable(f"{SHOWCMD}{self.config.vmid}", "the command line has no option -cpu")
+        return cpu_of_argv(command.argv)
 
+    def _command(self) -> QemuProcess:
+        """Its QEMU as it runs, else as it is going to be started."""
+        running = if_known(lambda: self.command_line)
+        return self._showcmd() if running is None else QemuProcess(self.config.vmid, running)
 
-def _cpu_option(process: QemuProcess, source: str) -> str:
-    options = process.values("cpu")
-    if len(options) != 1:
-        raise Unobservable(source, f"the command line has {len(options) or 'no'} options -cpu")
-    return options[0]
+    def _showcmd(self) -> QemuProcess:
+        return self.ask(lambda node: node.proxmox.command(self.config))

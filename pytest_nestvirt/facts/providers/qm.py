@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSIONS, GuestCpu, with_arguments
 from pytest_nestvirt.observation.fact import Unobservable
 
 DEFAULT_TYPE = "kvm64"
 """The type of a machine without a line `cpu:` (qm.conf(5)); the web interface writes one into new machines since 8.0."""
 
+NESTED_VIRT = "nested-virt"
+CUSTOM = "custom-"
+"""Begins the name of a type that the node defines itself, in /etc/pve/virtual-guest/cpu-models.conf."""
+
 _SETTING = re.compile(r"(?P<key>[a-z][a-z_]*[0-9]*):[ \t]*(?P<value>.*?)\s*")
+_FALSE = frozenset({"0", "no", "off", "false"})
 _FLAG = re.compile(r"(?P<sign>[+-])(?P<name>[A-Za-z0-9_.-]+)")
 
 
@@ -26,6 +32,13 @@ class CpuSetting:
     """`host`, `kvm64`, `x86-64-v2-AES`, `custom-NAME`, ..."""
     flags: Mapping[str, bool]
     """Flag -> whether it is added (True) or taken away."""
+
+    def given(self, extension: str) -> GuestCpu:
+        """As QEMU is asked for it on a node with that extension, which `nested-virt` (qemu-server 9.0.27) stands for."""
+        named = {extension if name == NESTED_VIRT else name: on for name, on in self.flags.items()}
+        given = frozenset(name for name, on in named.items() if on) & EXTENSIONS
+        taken = frozenset(name for name, on in named.items() if not on) & EXTENSIONS
+        return GuestCpu(self.type, given - taken, taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,9 @@ class QemuConfig:
 
     @property
     def vcpus(self) -> int:
-        """Processors that it is given: cores times sockets, each one where nothing is written."""
-        return self._number("cores", 1) * self._number("sockets", 1)
+        """Processors that it is given: cores times sockets, one of each by default; fewer where `vcpus` leaves some unplugged."""
+        most = self._number("cores", 1) * self._number("sockets", 1)
+        return min(most, self._number("vcpus", most))
 
     @property
     def memory_mib(self) -> int:
@@ -54,13 +68,37 @@ class QemuConfig:
     def _number(self, key: str, default: int) -> int:
         value = self.settings.get(key, str(default)).removeprefix("current=")
         if not re.fullmatch(r"[0-9]{1,12}", value):
-            raise Unobservable(self.source, f"{key} is no number: {value[:40]!r}")
+            raise Unobservable(self.source, f"{key} is not a number: {value[:40]!r}")
         return int(value)
 
     @property
     def cpu(self) -> CpuSetting:
         """The processor that it is given. `Unobservable` where the line is not of that grammar."""
         return parse_cpu(self.settings.get("cpu", ""), self.source)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Those of `args:`, which follow the ones that Proxmox VE generates. `Unobservable` where a quotation does not end."""
+        try:
+            return tuple(shlex.split(self.settings.get("args", "")))
+        except ValueError:
+            raise Unobservable(self.source, "args: is not a list of arguments") from None
+
+    @property
+    def accel(self) -> str:
+        """`tcg` with `kvm: 0`, else `kvm`: without /dev/kvm Proxmox VE does not start a machine that has no such line."""
+        return "tcg" if self.settings.get("kvm", "1").strip().lower() in _FALSE else "kvm"
+
+    def cpu_on(self, extension: str) -> GuestCpu:
+        """The processor that QEMU is asked for on a node with that extension, by `cpu:` and `args:`.
+
+        `Unobservable` for a type that the node defines itself.
+        """
+        cpu = self.cpu.given(extension)
+        found = with_arguments(cpu, self.arguments)
+        if found.model.startswith(CUSTOM):
+            raise Unobservable(self.source, f"the definition of the processor type {cpu.model} was not collected")
+        return found
 
 
 def parse_config(text: str, vmid: int, source: str) -> QemuConfig:
@@ -108,7 +146,7 @@ def _flags(listed: str, source: str) -> dict[str, bool]:
 
 
 def parse_showcmd(text: str, vmid: int, source: str) -> QemuProcess:
-    """The command line that `qm showcmd` prints, on one line or several. Raises `Unobservable` if it is none."""
+    """The command line that `qm showcmd` prints, on one line or several. Raises `Unobservable` if it is not one."""
     try:
         argv = shlex.split(text.replace("\\\n", " "))
     except ValueError:
