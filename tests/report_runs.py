@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_nestvirt.catalogue.requirement import Needs, Stance
-from pytest_nestvirt.report.case import Case, ChainReport, Evidence, HostReport, RunReport, StanceReport
+from pytest_nestvirt.report.case import Case, ChainReport, Evidence, HostReport, RunReport, StanceReport, WhyNotRun
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 HOSTILE = "a\x1b]0;owned\x07b\x1b[31mred\x1b[0m\x00\x9b2J\ud800\ufffe\u202eevil\u2066]]>&<x a='\"'>\r\n\tend"
@@ -15,7 +15,7 @@ ANY_EVIDENCE = (Evidence("kvm01", 0, "cpu.flags", "fpu, msr, vmx", ("proc/cpuinf
 def case(
     requirement: str = "RHEL8-INTEL-CPU-FLAGS",
     host: str = "kvm01",
-    level: int = 0,
+    level: int | None = 0,
     verdict: Verdict = Verdict.PASS,
     *,
     kind: Kind = Kind.REQUIREMENT,
@@ -23,6 +23,7 @@ def case(
     reason: str = "",
     statement: str = "An Intel host offers both vmx and ept.",
     needs: Needs = Needs.READ_ONLY,
+    not_run: WhyNotRun | None = None,
     stance: Stance | None = None,
     evidence: tuple[Evidence, ...] = (),
     seconds: float = 0.0,
@@ -43,6 +44,7 @@ def case(
         reason=reason,
         expected="vmx and ept among the flags of every processor",
         remedy="Switch VT-x on in the firmware, or use a processor that has extended page tables.",
+        not_run=not_run,
         stance=stance,
         evidence=evidence,
         seconds=seconds,
@@ -50,7 +52,9 @@ def case(
     )
 
 
-def host(name: str = "kvm01", level: int = 0, parent: str | None = None, **given: str | float | bool) -> HostReport:
+def host(
+    name: str = "kvm01", level: int | None = 0, parent: str | None = None, **given: str | float | bool
+) -> HostReport:
     """One machine that was reached over SSH."""
     told: dict[str, object] = {
         "connection": "ssh",
@@ -116,8 +120,11 @@ def violating_run() -> RunReport:
             verdict=Verdict.INCONCLUSIVE,
             reason="etc/modprobe.d/: reading it was refused (Permission denied)",
         ),
-        *(case(f"RHEL8-RELOAD-{n}", verdict=Verdict.NOT_RUN, needs=Needs.RELOAD) for n in range(9)),
-        *(case(f"RHEL8-DOC-{n}", verdict=Verdict.NOT_RUN, reason="not observable: a promise") for n in range(2)),
+        *(
+            case(f"RHEL8-RELOAD-{n}", verdict=Verdict.NOT_RUN, needs=Needs.RELOAD, not_run=WhyNotRun.NO_PERMISSION)
+            for n in range(9)
+        ),
+        *(case(f"RHEL8-DOC-{n}", verdict=Verdict.NOT_RUN, not_run=WhyNotRun.NOT_OBSERVABLE) for n in range(2)),
         *(case(f"RHEL8-Z-{n}", verdict=Verdict.NOT_APPLICABLE, reason="architecture is x86_64") for n in range(41)),
         case(
             "RHEL8-L1-NO-APICV",
@@ -136,7 +143,10 @@ def violating_run() -> RunReport:
             **limited,  # type: ignore[arg-type]
         ),
         case("RHEL8-OS-L1", "rhel8-l1", 1),
-        *(case(f"RHEL8-L2-{n}", "rhel8-l1", 1, Verdict.NOT_RUN, needs=Needs.L2) for n in range(7)),
+        *(
+            case(f"RHEL8-L2-{n}", "rhel8-l1", 1, Verdict.NOT_RUN, needs=Needs.L2, not_run=WhyNotRun.NO_PERMISSION)
+            for n in range(7)
+        ),
         case("RHEL8-OS-L2-RHEL8", "rhel8-l2", 2, Verdict.UNREACHABLE, reason=trouble),
         case("RHEL8-AMD-CPU-FLAGS", "epyc01", seconds=0.002),
         case("RHEL8-TP-AMD", "epyc01", stance=Stance.TECHNOLOGY_PREVIEW, kind=Kind.CLAIM, obligation=Obligation.INFO),

@@ -48,6 +48,33 @@ def test_requirement_without_check_is_a_problem(tmp_path: Path) -> None:
     assert problem.startswith("ACME-TWO: no check verifies it")
 
 
+@pytest.mark.parametrize(
+    "name, body",
+    [
+        ("test_acme.py", "def check_one(l0): ..."),
+        ("test_acme.py", "def One_test(l0): ..."),
+        ("acme.py", "def test_one(l0): ..."),
+        ("test_acme.py", "def test_one(l1): ..."),
+    ],
+)
+def test_a_check_that_pytest_does_not_collect_verifies_nothing(tmp_path: Path, name: str, body: str) -> None:
+    """A misnamed function or file, or one that is about another level: the requirement is without a check."""
+    (tmp_path / name).write_text(f"@requirement('ACME-ONE')\n{body}\n")
+    found = traced(tmp_path, "") if name != "test_acme.py" else traced(tmp_path, (tmp_path / name).read_text())
+    assert found.unchecked == {("ACME-ONE", "l0"), ("ACME-TWO", "l0")}
+    assert found.problems()
+
+
+def test_checks_are_found_wherever_pytest_collects_them(tmp_path: Path) -> None:
+    """In `test_*.py` and `*_test.py`, in folders below the suite's; not in those of another suite."""
+    check = "@requirement('{}')\ndef test_it(l0): ...\n"
+    for name, requirement_id in (("more/one_test.py", "ACME-ONE"), ("other/test_two.py", "ACME-TWO")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(check.format(requirement_id))
+    (tmp_path / "other/requirements.yml").touch()
+    assert traced(tmp_path, "").unchecked == {("ACME-TWO", "l0")}
+
+
 def test_unknown_id_is_a_problem(tmp_path: Path) -> None:
     """A marker with an id that nobody declares is named with file and line."""
     problems = traced(tmp_path, "@requirement('ACME-ONE', 'ACME-TWO', 'ACME-TREE')\ndef test_one(l0): ...\n").problems()
@@ -77,7 +104,7 @@ def test_check_of_the_unobservable_is_a_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "tests, said",
     [
-        ("def test_one(l0: ...\n", "test_acme.py:1: is no Python"),
+        ("def test_one(l0: ...\n", "test_acme.py:1: syntax error"),
         ("@requirement(ID)\ndef test_one(l0): ...\n", "test_acme.py:1: the ids of a marker are written out"),
     ],
 )

@@ -89,8 +89,8 @@ def test_evidence_names_file_and_line(load: Load) -> None:
     with observing() as seen:
         assert (vm_class.firmware, vm_class.cpu) == ("BIOS", 8)
     assert [(o.fact, o.level, o.sources) for o in seen] == [
-        ("manifest.firmware", -1, ("set.yaml:4",)),
-        ("manifest.cpu", -1, ("set.yaml:5",)),
+        ("manifest.firmware", None, ("set.yaml:4",)),
+        ("manifest.cpu", None, ("set.yaml:5",)),
     ]
 
 

@@ -121,7 +121,7 @@ def test_nothing_is_measured_unasked(folder: Path) -> None:
     done = run_pytest(folder, *ARGUMENTS)
     assert no_test_fails(done), done.stdout + done.stderr
     assert verdicts(folder / "out")["HOUSE-FAST", "l2-host"] == "not-run"
-    assert "1 need the permission measure" in done.stdout
+    assert "1 needs permission `measure`" in done.stdout
     case = next(c for c in json.loads((folder / "out/result.json").read_text())["cases"] if c["needs"] == "measure")
     assert case["reason"].startswith("needs the permission measure: ")
     assert "--nestvirt-measure" in case["reason"]

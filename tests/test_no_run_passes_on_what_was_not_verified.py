@@ -80,3 +80,20 @@ def test_tests_of_ones_own_project_do_not_displace_the_suites(tmp_path: Path) ->
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "test_own PASSED" in done.stdout
     assert verdicts(tmp_path / "out")["RHEL8-INTEL-CPU-FLAGS", "kvm01"] == "fail"
+
+
+WITHOUT_A_CHECK = {
+    "there is none": "",
+    "its function is misnamed": f'@requirement("HOUSE-VMX")\ndef check_vmx(l0: Machine) -> None:\n{BODY}\n',
+    "it is a method of a class that pytest passes over": (
+        f'class Vmx:\n    @requirement("HOUSE-VMX")\n    def test_vmx(self, l0: Machine) -> None:\n    {BODY}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", WITHOUT_A_CHECK)
+def test_a_requirement_without_a_check_is_an_error(tmp_path: Path, claim: str) -> None:
+    """What is due and can be verified needs a check: an error of the suite, which leaves the chain undecided."""
+    others = CHECKS.replace('@requirement("HOUSE-VMX")\ndef test_vmx(l0: Machine) -> None:\n' + BODY, "")
+    _, verdict, state = _run(tmp_path, others + WITHOUT_A_CHECK[claim], conforming=True)
+    assert (verdict, state) == ("error", "undecided")

@@ -22,6 +22,7 @@ from pytest_nestvirt.report.case import (
     HostReport,
     RunReport,
     StanceReport,
+    WhyNotRun,
 )
 from pytest_nestvirt.report.result_json import SCHEMA_FILE, ReportError, load_json, to_json, write_json
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
@@ -121,6 +122,28 @@ def test_the_schema_knows_every_word(name: str, words: type[Any]) -> None:
     """The words of the schema are the words of the product."""
     assert SCHEMA["$defs"]["case"]["properties"][name]["enum"] == [str(word) for word in words]
     assert SCHEMA["$defs"]["stance"]["enum"] == [str(word) for word in Stance]
+    assert SCHEMA["$defs"]["case"]["properties"]["not_run"]["enum"] == [*map(str, WhyNotRun), None]
+
+
+def test_an_object_of_a_manifest_keeps_its_place_in_the_form_of_version_1(tmp_path: Path) -> None:
+    """It has no level; the file has -1 for that, in hosts, cases and evidence, and what is read back has none again."""
+    name = "VMClass/big"
+    seen = Evidence(name, None, "manifest.cpu", "8", ("set.yaml:5",))
+    report = run(case(host=name, level=None, evidence=(seen,)), hosts=(host(name, None, origin="manifest"),))
+    written = json.loads(to_json(report))
+    jsonschema.validate(written, SCHEMA)
+    (judged,) = written["cases"]
+    assert (written["hosts"][0]["level"], judged["level"], judged["evidence"][0]["level"]) == (-1, -1, -1)
+    assert load_json(write_json(report, tmp_path)) == report
+
+
+def test_a_report_of_version_1_2_is_read(tmp_path: Path) -> None:
+    """It does not say why a check did not run; then nothing excuses it."""
+    report = run(case(verdict=Verdict.NOT_RUN, not_run=WhyNotRun.NO_PERMISSION))
+    older = json.loads(to_json(report)) | {"schema_version": "1.2"}
+    del older["cases"][0]["not_run"]
+    (tmp_path / "result.json").write_text(json.dumps(older))
+    assert load_json(tmp_path / "result.json").cases[0].not_run is None
 
 
 def test_a_report_survives_writing_and_reading(tmp_path: Path) -> None:

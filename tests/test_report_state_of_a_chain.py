@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from report_runs import case, host, run
 
 from pytest_nestvirt.catalogue.requirement import Needs
-from pytest_nestvirt.report.case import ChainReport, RunReport
-from pytest_nestvirt.report.chain_state import CONFORMING, State, chain_results
-from pytest_nestvirt.verdict import Obligation, Verdict
+from pytest_nestvirt.report.case import Case, ChainReport, RunReport, WhyNotRun
+from pytest_nestvirt.report.chain_state import CONFORMING, State, chain_results, shows_conformity
+from pytest_nestvirt.verdict import VERIFIED, Kind, Obligation, Verdict
 
 MUST, SHOULD = Obligation.MUST, Obligation.SHOULD
 
@@ -20,9 +20,9 @@ def state(report: RunReport) -> State:
     return next(chain_results(report)).state
 
 
-def beside_a_pass(verdict: Verdict, obligation: Obligation, needs: Needs = Needs.READ_ONLY, reason: str = "") -> State:
+def beside_a_pass(verdict: Verdict, obligation: Obligation, not_run: WhyNotRun | None = None) -> State:
     """Of a chain on which one thing passed and one thing ended like this."""
-    return state(run(case("A-PASS"), case("A-B", verdict=verdict, obligation=obligation, needs=needs, reason=reason)))
+    return state(run(case("A-PASS"), case("A-B", verdict=verdict, obligation=obligation, not_run=not_run)))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,16 @@ def test_each_verdict_has_its_weight(verdict: Verdict, obligation: Obligation, e
 
 def test_a_must_that_needs_a_permission_or_cannot_be_observed_does_not_stand_in_the_way() -> None:
     """The state speaks of what can be verified with the permissions that were given."""
-    assert beside_a_pass(Verdict.NOT_RUN, MUST, Needs.RELOAD, "needs the permission reload") is State.CONFORMS
-    assert beside_a_pass(Verdict.NOT_RUN, MUST, reason="not observable: a promise") is State.CONFORMS
+    assert beside_a_pass(Verdict.NOT_RUN, MUST, WhyNotRun.NO_PERMISSION) is State.CONFORMS
+    assert beside_a_pass(Verdict.NOT_RUN, MUST, WhyNotRun.NOT_OBSERVABLE) is State.CONFORMS
+
+
+def test_why_a_must_did_not_run_is_not_read_from_its_reason() -> None:
+    """A must that was left out stays one, whatever its reason says and whatever its check would need."""
+    left_out = case("A-B", verdict=Verdict.NOT_RUN, needs=Needs.RELOAD, not_run=WhyNotRun.LEFT_OUT)
+    misleading = case("A-B", verdict=Verdict.NOT_RUN, reason="not observable: needs the permission reload")
+    assert state(run(case(), left_out)) is State.UNDECIDED
+    assert state(run(case(), misleading)) is State.UNDECIDED
 
 
 def test_nothing_verified_is_no_success() -> None:
@@ -92,3 +100,78 @@ def test_no_success_beside_a_fail_an_unreachable_or_an_inconclusive_must(
     wrong = any(v in bad or (v is Verdict.INCONCLUSIVE and o is MUST) for v, o in told)
     report = run(*(case(f"A-{n}", verdict=v, obligation=o) for n, (v, o) in enumerate(told)))
     assert not (wrong and state(report) in CONFORMING)
+
+
+# ---- what shows that a chain conforms
+
+BINDING = (Kind.REQUIREMENT, Kind.RECOMMENDATION, Kind.PROCEDURE)
+
+
+def verified_only(kind: Kind, obligation: Obligation, count: int) -> list[Case]:
+    """So many statements of one sort, all of which hold."""
+    verdict = Verdict.LIMIT_CONFIRMED if kind is Kind.LIMITATION else Verdict.PASS
+    return [case(f"A-{n}", verdict=verdict, kind=kind, obligation=obligation) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 50])
+@pytest.mark.parametrize("obligation", Obligation)
+@pytest.mark.parametrize("kind", Kind)
+def test_only_what_binds_a_chain_shows_that_it_conforms(kind: Kind, obligation: Obligation, count: int) -> None:
+    """Claims, limitations and what is merely permitted or mentioned show nothing, however many of them hold."""
+    binds = kind in BINDING and obligation in {MUST, SHOULD}
+    expected = State.CONFORMS if binds else State.UNDECIDED
+    assert state(run(*verified_only(kind, obligation, count))) is expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 50])
+@pytest.mark.parametrize("why", [WhyNotRun.NO_PERMISSION, WhyNotRun.NOT_OBSERVABLE])
+def test_recommendations_do_not_stand_in_for_musts(why: WhyNotRun, count: int) -> None:
+    """Where musts are due and none was verified, any number of shoulds that hold leave the chain undecided."""
+    musts = [case(f"B-{n}", verdict=Verdict.NOT_RUN, not_run=why) for n in range(count)]
+    assert state(run(*verified_only(Kind.RECOMMENDATION, SHOULD, 50), *musts)) is State.UNDECIDED
+    assert state(run(*verified_only(Kind.REQUIREMENT, MUST, 1), *musts)) is State.CONFORMS
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_must_that_does_not_apply_is_not_due(verdict: Verdict) -> None:
+    """It neither shows anything nor keeps a should from deciding; any other verdict on a must does."""
+    should = case("A-S", obligation=SHOULD)
+    shown = shows_conformity([should, case("A-M", verdict=verdict)])
+    assert shown is (verdict in VERIFIED or verdict is Verdict.NOT_APPLICABLE)
+
+
+judgements = st.lists(
+    st.builds(
+        lambda n, verdict, kind, obligation, why: case(
+            f"A-{n}", verdict=verdict, kind=kind, obligation=obligation, not_run=why
+        ),
+        st.integers(0, 99),
+        st.sampled_from(Verdict),
+        st.sampled_from(Kind),
+        st.sampled_from(Obligation),
+        st.sampled_from([None, *WhyNotRun]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases=judgements)
+def test_a_chain_that_conforms_has_a_verified_statement_and_no_open_must(cases: list[Case]) -> None:
+    """Whatever else there is: each must was verified, was waived, does not apply, or could not be looked at by permission."""
+    if state(run(*cases)) not in CONFORMING:
+        return
+    assert any(c.verdict in VERIFIED and c.kind in BINDING and c.obligation in {MUST, SHOULD} for c in cases)
+    for must in (c for c in cases if c.obligation is MUST):
+        excused = must.verdict is Verdict.NOT_RUN and must.not_run in {
+            WhyNotRun.NO_PERMISSION,
+            WhyNotRun.NOT_OBSERVABLE,
+        }
+        assert must.verdict in {*VERIFIED, Verdict.WAIVED, Verdict.NOT_APPLICABLE} - {Verdict.FAIL} or excused
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases=judgements, worse=st.sampled_from([Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.ERROR, Verdict.FAIL]))
+def test_one_more_open_must_never_makes_a_chain_conform(cases: list[Case], worse: Verdict) -> None:
+    """Knowing less, or finding a violation, is never better."""
+    assert state(run(*cases, case("B-MORE", verdict=worse))) not in CONFORMING

@@ -35,8 +35,8 @@ kvm01 > rhel8-l1 > rhel8-l2: does not conform
                 prod
   limit lifted  RHEL8-L1-NO-IOMMU on rhel8-l1: An L1 gets no virtual IOMMU.
   limit holds   RHEL8-L1-NO-APICV on rhel8-l1: An L1 gets no APICv.
-  not run       7 need the permission l2, 9 need the permission reload, 2 cannot
-                be observed by any check
+  not run       7 need permission `l2`, 9 need permission `reload`, 2 cannot be
+                observed by any check
 
 epyc01 > amd-l1: conforms (rhel8: technology-preview)
   L0            epyc01: [sosreport] rhel 8.8, x86_64, AMD EPYC 7543 32-Core Pro…

@@ -260,7 +260,7 @@ def test_a_test_of_ones_own_runs_over_all_objects(tmp_path: Path) -> None:
     assert "test_named[VMClass/big] PASSED" in done.stdout
     assert "test_named[VMImage/jammy] FAILED" in done.stdout
     mixed = run_pytest(tmp_path, "test_mixed.py", "--nestvirt-manifest=set.yaml")
-    assert "a manifest is no level of a chain" in mixed.stdout + mixed.stderr
+    assert "a manifest is not a level of a chain" in mixed.stdout + mixed.stderr
     alone = run_pytest(tmp_path, "test_own.py")
     assert "the fixture manifest needs manifests" in alone.stdout
 

@@ -64,7 +64,9 @@ def suite_applies(suite: Suite, judged: Machine | ManifestObject) -> Applies:
     """
     alternatives = [a for a in suite.applies if all(_concerns(level, judged) for level in a)]
     if not alternatives:
-        return Applies(State.NO, f"{judged.name} is {'no machine' if judged.level < 0 else 'a machine'}")
+        return Applies(
+            State.NO, f"{judged.name} is {'an object of a manifest' if judged.level is None else 'a machine'}"
+        )
     return _first_that_holds(_alternative(alternative, judged) for alternative in alternatives)
 
 

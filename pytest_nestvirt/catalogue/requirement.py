@@ -43,9 +43,9 @@ Level = Literal["l0", "l1", "l2", "manifest"]
 """What a statement is about: a machine by its depth, or an object of a manifest."""
 
 
-def level_name(level: int) -> str:
-    """How requirements call a level: `l0` for 0, `manifest` for what is no machine."""
-    return f"l{level}" if level >= 0 else "manifest"
+def level_name(level: int | None) -> str:
+    """How requirements name a level: `l0` for 0, `manifest` for an object of a manifest, which has none."""
+    return "manifest" if level is None else f"l{level}"
 
 
 UNDECIDED = frozenset(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError
+from pytest_nestvirt.catalogue.load_catalogue import REQUIREMENTS, Catalogue, CatalogueError
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Suite
 
 
@@ -22,6 +23,8 @@ class Check:
     requirements: tuple[str, ...]
     level: str
     """The deepest of l0, l1, l2 that it asks for, or `manifest`; empty if it asks for none."""
+    is_test: bool = True
+    """Whether pytest collects it: functions are named `test…`, and the classes around them `Test…`."""
 
     @property
     def where(self) -> str:
@@ -29,7 +32,7 @@ class Check:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traceability:
     """Requirements and checks of a catalogue, held against each other."""
 
@@ -38,21 +41,42 @@ class Traceability:
 
     def checks_of(self, requirement_id: str) -> tuple[Check, ...]:
         """The checks that verify a requirement, in order of file and line."""
-        return tuple(check for check in self.checks if requirement_id in check.requirements)
+        return tuple(check for check in self.checks if check.is_test and requirement_id in check.requirements)
+
+    @cached_property
+    def unchecked(self) -> frozenset[tuple[str, str]]:
+        """Requirement and level of every statement that could be verified and that no check verifies there."""
+        return frozenset(
+            (requirement.id, level)
+            for requirement in self.catalogue
+            if is_verifiable(requirement)
+            for level in set(requirement.levels) - {check.level for check in self.checks_of(requirement.id)}
+        )
 
     def requirements_of(self, check: Check) -> tuple[Requirement, ...]:
-        """The requirements that a check verifies; ids that nobody declares are left out."""
+        """The requirements that a check verifies; undeclared ids are left out."""
         return tuple(self.catalogue.requirement(i) for i in check.requirements if i in self.catalogue)
 
     def problems(self) -> tuple[str, ...]:
         """What doesn't fit together, one line each; empty when all is well."""
-        return (*self._unknown_ids(), *self._wrong_levels(), *self._unverified(), *self._needless())
+        return (
+            *self._misnamed(),
+            *self._unknown_ids(),
+            *self._wrong_levels(),
+            *self._unverified(),
+            *self._needless(),
+        )
+
+    def _misnamed(self) -> Iterator[str]:
+        for check in self.checks:
+            if not check.is_test:
+                yield f"{check.where}: {check.name}: pytest does not collect it; name it test_… (in a class Test…)"
 
     def _unknown_ids(self) -> Iterator[str]:
         for check in self.checks:
             for unknown in check.requirements:
                 if unknown not in self.catalogue:
-                    yield f"{check.where}: {check.name}: no requirement {unknown} is declared; mend the id or declare it"
+                    yield f"{check.where}: {check.name}: no requirement {unknown} is declared; fix the id or declare it"
 
     def _wrong_levels(self) -> Iterator[str]:
         for check in self.checks:
@@ -63,9 +87,8 @@ class Traceability:
 
     def _unverified(self) -> Iterator[str]:
         for requirement in self.catalogue:
-            excused = requirement.not_observable or requirement.needs not in {Needs.READ_ONLY, Needs.MEASURE}
             looked_at = {check.level for check in self.checks_of(requirement.id)}
-            if not excused and not looked_at:
+            if is_verifiable(requirement) and not looked_at:
                 yield (
                     f"{requirement.id}: no check verifies it; write one, or say `not_observable: why` or what it `needs`"
                 )
@@ -80,20 +103,36 @@ class Traceability:
                     yield f"{check.where}: {check.name}: {requirement.id} is declared not observable; one of them is wrong"
 
 
+def is_verifiable(requirement: Requirement) -> bool:
+    """Whether a requirement needs a check: something can be observed, and without changing a machine."""
+    return not requirement.not_observable and requirement.needs in {Needs.READ_ONLY, Needs.MEASURE}
+
+
 def trace(catalogue: Catalogue) -> Traceability:
-    """Read the checks of every suite. Raises `CatalogueError` where a test file is no Python or a marker no literal."""
+    """Read the checks of every suite. Raises `CatalogueError` where a test file is invalid Python or a marker not a literal."""
     return Traceability(catalogue, tuple(check for suite in catalogue.suites for check in checks_in(suite)))
 
 
 def checks_in(suite: Suite) -> Iterator[Check]:
-    """The checks in the `test_*.py` of a suite's folder, in order; tests without a marker are none."""
-    for file in sorted(suite.folder.glob("test_*.py")):
+    """The functions with a marker in the test files of a suite's folder and of the folders below it, in order."""
+    for file in _test_files(suite.folder):
         try:
             tree = ast.parse(file.read_bytes(), str(file))
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None) or 1
-            raise CatalogueError(f"{file}:{line}: is no Python: {getattr(error, 'msg', error)}") from None
+            raise CatalogueError(f"{file}:{line}: syntax error: {getattr(error, 'msg', error)}") from None
         yield from _checks(tree.body, file, "")
+
+
+def _test_files(folder: Path) -> list[Path]:
+    """The files that pytest collects by default, but for those of a suite inside this one."""
+    found = {file for pattern in ("test_*.py", "*_test.py") for file in folder.rglob(pattern)}
+    return sorted(file for file in found if _suite_around(file, folder) == folder)
+
+
+def _suite_around(file: Path, folder: Path) -> Path:
+    inner = (parent for parent in file.parents if parent.is_relative_to(folder) and (parent / REQUIREMENTS).exists())
+    return next(inner, folder)
 
 
 def _checks(body: Iterable[ast.stmt], file: Path, inside: str) -> Iterator[Check]:
@@ -103,7 +142,12 @@ def _checks(body: Iterable[ast.stmt], file: Path, inside: str) -> Iterator[Check
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             ids = tuple(_ids(statement, file))
             if ids:
-                yield Check(f"{file.name}::{inside}{statement.name}", file, statement.lineno, ids, _level(statement))
+                name = f"{file.name}::{inside}{statement.name}"
+                yield Check(name, file, statement.lineno, ids, _level(statement), _is_test(inside, statement.name))
+
+
+def _is_test(inside: str, name: str) -> bool:
+    return name.startswith("test") and all(part.startswith("Test") for part in inside.split("::") if part)
 
 
 def _level(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

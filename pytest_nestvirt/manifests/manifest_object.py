@@ -19,9 +19,6 @@ from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 
 T = TypeVar("T")
 
-LEVEL = -1
-"""Stands for the level of what is no machine."""
-
 GROUP = "infra.virtrigaud.io"
 API_VERSION = f"{GROUP}/v1beta1"
 KINDS = ("VMClass", "VMImage", "VirtualMachine")
@@ -73,12 +70,13 @@ class ManifestObject(Subject):
     FIELDS: ClassVar[tuple[Field[object], ...]] = ()
     """What is known of the fields of its kind, beside its metadata."""
 
-    level = LEVEL
+    level = None
+    """It is not a machine: it has no place in a chain."""
     parent = None
 
     def __init__(self, written: Written, name: str) -> None:
         """`name` is what reports call it: `VMClass/hypervisor-class`."""
-        super().__init__(Reader(name, LEVEL, Unobservable(written.path.name, "is a file, not a machine")))
+        super().__init__(Reader(name, None, Unobservable(written.path.name, "is a file, not a machine")))
         self.name = name
         self.written = written
 

@@ -43,7 +43,8 @@ class Observation:
     """One fact with the value it had when it was read: the unit of evidence."""
 
     host: str
-    level: int
+    level: int | None
+    """None for an object of a manifest, which is not a machine."""
     fact: str
     """Dotted name, as in `cpu.flags`."""
     value: object
@@ -91,7 +92,7 @@ class _Reading:
 class Reader:
     """Reads sections for the facts of one machine and tracks which fact read which section. Not thread-safe."""
 
-    def __init__(self, host: str, level: int, snapshot: Snapshot | Unobservable) -> None:
+    def __init__(self, host: str, level: int | None, snapshot: Snapshot | Unobservable) -> None:
         self.host = host
         self.level = level
         self.snapshot = snapshot

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pytest_nestvirt.catalogue.requirement import Needs, Stance
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 
-def level_label(level: int) -> str:
-    """How reports call a level: `L0`, or `manifest` for what is no machine (below 0)."""
-    return f"L{level}" if level >= 0 else "manifest"
+def level_label(level: int | None) -> str:
+    """How reports name a level: `L0`, or `manifest` for an object of a manifest, which has none."""
+    return "manifest" if level is None else f"L{level}"
 
 
-NOT_OBSERVABLE = "not observable: "
-"""How the reason of a `not-run` begins where no check can exist; what follows says why."""
-NEEDS_PERMISSION = "needs the permission "
-"""How it begins where nobody gave the permission; its name and what it allows follow."""
+class WhyNotRun(StrEnum):
+    """Why a check did not run on a machine that its requirement applies to."""
+
+    NOT_OBSERVABLE = "not-observable"
+    """No check can exist: the statement cannot be observed."""
+    NO_PERMISSION = "no-permission"
+    """It changes the machine or puts a load on it, and the permission was not given."""
+    LEFT_OUT = "left-out"
+    """It could have run: it was deselected, or the run was cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,8 @@ class Evidence:
     """One fact that a check rested on."""
 
     host: str
-    level: int
-    """-1 for what stands in a manifest."""
+    level: int | None
+    """None for an object of a manifest."""
     fact: str
     """`cpu.flags`"""
     value: str
@@ -46,14 +52,18 @@ class Case:
     section: str
     statement: str
     host: str
-    level: int
+    """Name of the machine, or of the object of a manifest."""
+    level: int | None
+    """None for an object of a manifest."""
     verdict: Verdict
     kind: Kind
     obligation: Obligation
     needs: Needs = Needs.READ_ONLY
     reason: str = ""
     """What decided the verdict: for a failure what was seen, for `inconclusive` what could not be read and why, for
-    `not-applicable` the fact that decided, for `not-run` the missing permission or `not observable: why`."""
+    `not-applicable` the fact that decided, for `not-run` the missing permission or why no check can exist."""
+    not_run: WhyNotRun | None = None
+    """Set for the verdict `not-run`."""
     expected: str = ""
     remedy: str = ""
     stance: Stance | None = None
@@ -66,10 +76,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """One machine of the run and how it was looked at."""
+    """One machine of the run, or one object of a manifest, and how it was looked at."""
 
     name: str
-    level: int
+    level: int | None
+    """None for an object of a manifest."""
     parent: str | None
     connection: str
     where: str
@@ -77,13 +88,18 @@ class HostReport:
     trouble: str = ""
     """Why it could not be reached, or what was incomplete; one line."""
     contradiction: str = ""
-    """What tells that it is another machine than the inventory takes it for, one line; empty where nothing does."""
+    """What shows that it is another machine than the inventory says, one line; empty where nothing does."""
     origin: str = ""
     """`ssh`, `local`, `directory`, `archive`, `sosreport`; empty where there is no snapshot."""
     collected_at: str = ""
     seconds: float = 0.0
     identity: str = ""
     """Operating system, architecture and processor for people: `rhel 8.6, x86_64, Intel Xeon ...`."""
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether it is a machine, and not an object of a manifest."""
+        return self.level is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +114,7 @@ class StanceReport:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """One path L0 -> L1 -> L2."""
+    """One path L0 -> L1 -> L2, or one file of manifests with its objects as `hosts`."""
 
     name: str
     """Host names joined by ` > `."""
@@ -107,7 +123,7 @@ class ChainReport:
     notes: tuple[str, ...] = ()
     """Where the documents that judged this chain disagree, one line each; they change no verdict."""
     settled: tuple[str, ...] = ()
-    """Where they say different things that come to the same for this chain; for who wants to know."""
+    """Where they say different things that come to the same for this chain."""
 
 
 @dataclass(frozen=True, slots=True)

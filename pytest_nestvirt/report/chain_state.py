@@ -1,4 +1,4 @@
-"""What the verdicts of a chain amount to, in one word. It tells, it does not judge: verdicts are taken as they are.
+"""What the verdicts of a chain amount to, in one word. It reports, it does not judge: verdicts are taken as they are.
 
 The first row that holds decides:
 
@@ -8,10 +8,12 @@ The first row that holds decides:
 | `nothing verified`       | no verdict that rests on an observation                                             |
 | `undecided`              | a machine that could not be reached, an `unreachable` or `error`, an `inconclusive` |
 |                          | or `blocked` must, a must that should have been looked at and was not, a machine    |
-|                          | that is another one than the inventory says, or the run is incomplete               |
+|                          | that is another one than the inventory says, or the run is incomplete; or no must   |
+|                          | was verified (where none is due: no should)                                         |
 | `conforms with warnings` | a `warn` or a `waived`                                                              |
 | `conforms`               | none of these: everything that could be verified without changing a machine holds   |
 
+Claims and limitations do not show that a chain conforms, nor does what is merely permitted or mentioned.
 Support is another axis: a chain that conforms can be one that its vendor does not support.
 """
 
@@ -21,9 +23,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pytest_nestvirt.catalogue.requirement import Needs
-from pytest_nestvirt.report.case import NEEDS_PERMISSION, NOT_OBSERVABLE, Case, ChainReport, HostReport, RunReport
-from pytest_nestvirt.verdict import VERIFIED, Obligation, Verdict
+from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, WhyNotRun
+from pytest_nestvirt.verdict import VERIFIED, Kind, Obligation, Verdict
 
 
 class State(StrEnum):
@@ -60,16 +61,18 @@ class ChainResult:
             return State.NOTHING_VERIFIED
         if not self.complete or self.unreachable or self.contradictions or any(map(leaves_open, self.cases)):
             return State.UNDECIDED
+        if not shows_conformity(self.cases):
+            return State.UNDECIDED
         return State.WITH_WARNINGS if verdicts & {Verdict.WARN, Verdict.WAIVED} else State.CONFORMS
 
     @property
     def unreachable(self) -> tuple[HostReport, ...]:
-        """Machines that somebody should have been able to look at and was not."""
+        """Machines that the inventory says how to reach, and that could not be reached."""
         return tuple(filter(is_unreachable, self.hosts))
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What tells that machines are others than the inventory takes them for: what was found is true of somebody else."""
+        """What shows that machines are others than the inventory says: what was found is true of another machine."""
         return tuple(host.contradiction for host in self.hosts if host.contradiction)
 
     def of(self, *verdicts: Verdict) -> tuple[Case, ...]:
@@ -96,11 +99,19 @@ def leaves_open(case: Case) -> bool:
 
 
 def was_left_out(case: Case) -> bool:
-    """Whether a case did not run although it needed no permission and something could have been seen."""
-    permitted = case.needs is Needs.READ_ONLY or (
-        case.needs is Needs.MEASURE and not case.reason.startswith(NEEDS_PERMISSION)
-    )
-    return permitted and not case.reason.startswith(NOT_OBSERVABLE)
+    """Whether a case did not run although it had the permission and something could have been seen."""
+    return case.verdict is Verdict.NOT_RUN and case.not_run in {None, WhyNotRun.LEFT_OUT}
+
+
+_BINDING = frozenset({Kind.REQUIREMENT, Kind.RECOMMENDATION, Kind.PROCEDURE})
+
+
+def shows_conformity(cases: Sequence[Case]) -> bool:
+    """Whether anything was verified that a conforming chain has to satisfy: a must, or a should where no must is due."""
+    due = [case for case in cases if case.kind in _BINDING and case.verdict is not Verdict.NOT_APPLICABLE]
+    musts = [case for case in due if case.obligation is Obligation.MUST]
+    decisive = musts or [case for case in due if case.obligation is Obligation.SHOULD]
+    return any(case.verdict in VERIFIED for case in decisive)
 
 
 def chain_results(run: RunReport) -> Iterator[ChainResult]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
@@ -25,6 +25,9 @@ __all__ = ["FILE_NAME", "ReportError", "load_json", "to_json", "write_json"]
 FILE_NAME = files.RESULT
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 
+NO_LEVEL = -1
+"""What the file has for the level of an object of a manifest, until its form changes with version 2.0."""
+
 _MAX_LINES = 400
 _MAX_CHARACTERS = 16_000
 """Bounds of one string in the file: no host and no assertion can blow the report up."""
@@ -36,6 +39,8 @@ def to_json(run: RunReport) -> str:
     """The canonical text of a run, with a newline at its end."""
     ordered = replace(run, cases=in_order(run))
     told = cast("dict[str, Any]", _harmless(_RUN.dump_python(ordered, mode="json")))
+    for judged in _with_level(told):
+        judged["level"] = NO_LEVEL if judged["level"] is None else judged["level"]
     told["timing"] = {
         "started": told.pop("started"),
         "finished": told.pop("finished"),
@@ -55,6 +60,14 @@ def in_order(run: RunReport) -> tuple[Case, ...]:
 def write_json(run: RunReport, directory: Path) -> Path:
     """Write `result.json` into the directory, at once or not at all. Raises `ReportError`."""
     return write_whole(directory / FILE_NAME, to_json(run))
+
+
+def _with_level(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every part of the file that has a level: hosts, cases and their evidence."""
+    yield from told["hosts"]
+    for case in told["cases"]:
+        yield case
+        yield from case["evidence"]
 
 
 def _host_timing(host: dict[str, Any]) -> dict[str, Any]:
@@ -121,6 +134,8 @@ def _refuse_other_versions(told: object, refuse: Callable[[str], NoReturn]) -> N
 def _with_timing(told: Mapping[str, Any]) -> dict[str, Any]:
     """The file's content in the shape of `RunReport`: moments and durations back where they belong."""
     timing = told["timing"]
+    for judged in _with_level(told):
+        judged["level"] = None if judged["level"] == NO_LEVEL else judged["level"]
     hosts = {entry["host"]: entry for entry in timing["hosts"]}
     seconds = {(entry["host"], entry["requirement"]): entry["seconds"] for entry in timing["cases"]}
     return {

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pytest_nestvirt.catalogue.requirement import Needs, Stance
-from pytest_nestvirt.report.case import NOT_OBSERVABLE, Case, HostReport, RunReport, StanceReport, level_label
+from pytest_nestvirt.report.case import Case, HostReport, RunReport, StanceReport, WhyNotRun, level_label
 from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, State, chain_results, verified, was_left_out
 from pytest_nestvirt.report.layout import UNBROKEN, Line, Style, cut, labelled, wrap
 from pytest_nestvirt.report.sanitize import plain
@@ -90,7 +90,7 @@ def _host_label(host: HostReport) -> str:
 
 
 def _host_text(host: HostReport) -> str:
-    live = host.origin in {"", "ssh", "local"} or host.level < 0
+    live = host.origin in {"", "ssh", "local"} or not host.is_machine
     seen = plain(host.identity, 200) or ("not looked at" if not host.reachable else "no identity could be read")
     return f"{plain(host.name, 60)}: {'' if live else f'[{plain(host.origin, 20)}] '}{seen}"
 
@@ -148,7 +148,7 @@ def _listed(
 ) -> Iterator[Line]:
     shown = cases if len(cases) <= LISTED else cases[: LISTED - 1]
     for place, case in enumerate(shown):
-        room = max(lines, 2) if case.level < 0 else lines
+        room = max(lines, 2) if case.level is None else lines
         yield from labelled(label if place == 0 else "", _one_line(case), width, styles, lines=room)
     if len(shown) < len(cases):
         yield from labelled("", f"… and {len(cases) - len(shown)} more", width, styles)
@@ -158,21 +158,25 @@ def _one_line(case: Case) -> str:
     """A limitation says what it is, for its reason is often only that it held; all else says what was seen."""
     limitation = case.verdict in {Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED}
     told = case.statement if limitation or not case.reason else case.reason
-    # What is said of a manifest begins with file, line and object.
-    where = f" on {plain(case.host, 60)}" if case.level >= 0 or told is case.statement else ""
+    # What is reported of a manifest begins with file, line and object.
+    where = f" on {plain(case.host, 60)}" if case.level is not None or told is case.statement else ""
     return f"{case.requirement}{where}: {plain(told, 400)}"
 
 
 def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
     not_run = result.of(Verdict.NOT_RUN)
-    needs = Counter(case.needs for case in not_run if not was_left_out(case))
-    told = [f"{needs[need]} need the permission {need}" for need in CHANGING if needs[need]]
-    unseen = sum(case.reason.startswith(NOT_OBSERVABLE) for case in not_run if case.needs is Needs.READ_ONLY)
+    needs = Counter(case.needs for case in not_run if case.not_run is WhyNotRun.NO_PERMISSION)
+    told = [f"{_need(needs[need])} permission `{need}`" for need in CHANGING if needs[need]]
+    unseen = sum(case.not_run is WhyNotRun.NOT_OBSERVABLE for case in not_run)
     left_out = sum(map(was_left_out, not_run))
     told += [f"{unseen} cannot be observed by any check"] * bool(unseen)
     told += [f"{left_out} deselected or cut short"] * bool(left_out)
     if told:
         yield from labelled("not run", ", ".join(told), width, lines=3)
+
+
+def _need(number: int) -> str:
+    return f"{number} {'needs' if number == 1 else 'need'}"
 
 
 def _total(run: RunReport, results: Sequence[ChainResult], width: int) -> Iterator[Line]:
@@ -194,7 +198,7 @@ def _parts(run: RunReport, results: Sequence[ChainResult]) -> Iterator[str]:
     """Machines and chains, files of manifests and objects: whatever the run has of them."""
     chains = [result for result in results if not _is_manifest(result)]
     manifests = [result for result in results if _is_manifest(result)]
-    machines = sum(host.level >= 0 for host in run.hosts)
+    machines = sum(host.is_machine for host in run.hosts)
     if chains or not manifests:
         yield f"{_counted(machines, 'machine')}, {_counted(len(chains), 'chain')}, {_conforming(chains)}"
     if manifests:
@@ -203,7 +207,7 @@ def _parts(run: RunReport, results: Sequence[ChainResult]) -> Iterator[str]:
 
 
 def _is_manifest(result: ChainResult) -> bool:
-    return any(host.level < 0 for host in result.hosts)
+    return any(not host.is_machine for host in result.hosts)
 
 
 def _conforming(results: Sequence[ChainResult]) -> str:

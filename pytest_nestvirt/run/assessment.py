@@ -10,17 +10,17 @@ from functools import cached_property
 
 import pytest
 
-from pytest_nestvirt.catalogue.load_catalogue import Catalogue
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError
 from pytest_nestvirt.catalogue.requirement import Needs, Suite
+from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.collect.interleaved import measure_chains
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
-from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.run.plan import Fate, Plan
+from pytest_nestvirt.run.plan import Fate, Judged, Plan
 from pytest_nestvirt.snapshot.archive import load_recorded
 from pytest_nestvirt.snapshot.snapshot import Snapshot
 from pytest_nestvirt.transport.pool import Transports
@@ -93,7 +93,7 @@ class Assessment:
     def _measure(self) -> None:
         """Measure the machines of which a statement about speed speaks, each with those above it; nothing else."""
         due = {
-            entry.machine.name
+            entry.judged.name
             for entry in self._planned(self._built()).entries.values()
             if entry.requirement.needs is Needs.MEASURE and entry.fate is Fate.RUN
         }
@@ -155,19 +155,28 @@ class Assessment:
     def _planned(self, machines: Mapping[str, Machine]) -> Plan:
         objects = (item for file in self.manifest_files for item in file.objects)
         permitted = {Needs.READ_ONLY} | ({Needs.MEASURE} if self.measuring_rounds else set())
-        judged: tuple[Machine | ManifestObject, ...] = (*machines.values(), *objects)
+        judged: tuple[Judged, ...] = (*machines.values(), *objects)
         return Plan(self.suites, judged, self.unreachable, self.profiles, frozenset(permitted))
 
     @cached_property
     def chains(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the chains, ` > ` between their hosts, and the hosts of each; files of manifests with their objects."""
         lines = (tuple(host.name for host in chain) for chain in self.inventory.chains())
-        names = Counter(file.path.name for file in self.manifest_files)
+        chains = {" > ".join(line): line for line in lines}
+        names = Counter([*chains, *(file.path.name for file in self.manifest_files)])
         files = {
             file.path.name if names[file.path.name] == 1 else str(file.path): tuple(item.name for item in file.objects)
             for file in self.manifest_files
         }
-        return {" > ".join(line): line for line in lines} | files
+        return chains | files
+
+    @cached_property
+    def unchecked(self) -> frozenset[tuple[str, str]]:
+        """Requirement and level of every statement that could be verified and that no check of its suite verifies there."""
+        try:
+            return trace(self.catalogue).unchecked
+        except CatalogueError:  # a file that is not Python: pytest reports it when it collects the file
+            return frozenset()
 
     @cached_property
     def _chains_by_host(self) -> Mapping[str, list[str]]:

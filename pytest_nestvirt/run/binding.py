@@ -12,7 +12,7 @@ from pytest_nestvirt.inventory.host import Inventory
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.marks import BOUND, REQUIREMENT
 from pytest_nestvirt.run import fixtures
-from pytest_nestvirt.run.plan import LEVELS, Fate, Plan, Planned
+from pytest_nestvirt.run.plan import LEVELS, Fate, Judged, Plan, Planned
 
 
 def requirement_ids(function: object) -> list[str]:
@@ -49,7 +49,7 @@ def _is_for(check: object, entry: Planned) -> bool:
     """A statement about machines and manifests has a check for each; any other has one, right or wrong."""
     if not entry.requirement.also:
         return True
-    return ("manifest" in inspect.signature(check).parameters) is isinstance(entry.machine, ManifestObject)  # type: ignore[arg-type]
+    return ("manifest" in inspect.signature(check).parameters) is isinstance(entry.judged, ManifestObject)  # type: ignore[arg-type]
 
 
 def levels_used(metafunc: pytest.Metafunc) -> list[str]:
@@ -57,7 +57,7 @@ def levels_used(metafunc: pytest.Metafunc) -> list[str]:
     names = [name for name in LEVELS if name in metafunc.fixturenames]
     if "manifest" in names[1:]:
         raise pytest.UsageError(
-            f"{location(metafunc.function)}: a manifest is no level of a chain: drop {names[0]} or manifest"
+            f"{location(metafunc.function)}: a manifest is not a level of a chain: drop {names[0]} or manifest"
         )
     return names
 
@@ -69,7 +69,7 @@ def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> 
     if not names:
         raise pytest.UsageError(f"{where}: a check asks for a machine: add the fixture l0, l1 or l2 (or manifest)")
     for entry in entries:
-        if entry.machine.level != LEVELS[names[-1]]:
+        if entry.judged.level != LEVELS[names[-1]]:
             raise pytest.UsageError(
                 f"{where}: {entry.requirement.id} is about {' and '.join(entry.requirement.levels)}, but the deepest "
                 f"fixture of the check is {names[-1]}; make the two agree"
@@ -79,9 +79,9 @@ def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> 
         ",".join(names),
         [
             pytest.param(
-                *_line_of_descent(entry.machine, names),
-                id=f"{entry.machine.name}-{entry.requirement.id}" if several else entry.machine.name,
-                marks=getattr(pytest.mark, BOUND)(entry.requirement.id, entry.machine.name),
+                *_line_of_descent(entry.judged, names),
+                id=f"{entry.judged.name}-{entry.requirement.id}" if several else entry.judged.name,
+                marks=getattr(pytest.mark, BOUND)(entry.requirement.id, entry.judged.name),
             )
             for entry in entries
         ],
@@ -97,7 +97,7 @@ def parametrize_levels(metafunc: pytest.Metafunc, machines: Iterable[Machine | M
 
 
 def _line_of_descent(machine: Machine | ManifestObject, names: Sequence[str]) -> list[Machine | ManifestObject]:
-    line: dict[int, Machine | ManifestObject] = {}
+    line: dict[int | None, Judged] = {}
     ancestor: Machine | ManifestObject | None = machine
     while ancestor is not None:
         line[ancestor.level] = ancestor

@@ -1,20 +1,20 @@
-"""How objects of manifests appear among the machines of a report."""
+"""How objects of manifests appear in a report, beside the machines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from pytest_nestvirt.manifests.manifest_object import LEVEL, ManifestObject
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.manifests.manifest_set import ManifestFile
 from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
 from pytest_nestvirt.manifests.vm_class import VmClass
 from pytest_nestvirt.manifests.vm_image import VmImage
-from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import known_or
 from pytest_nestvirt.report.case import HostReport
 from pytest_nestvirt.report.sanitize import plain
 
 MANIFEST = "manifest"
-"""Stands for how an object was looked at, and for where what is known of it comes from."""
+"""`connection` and `origin` of an object: it is read from a file."""
 
 
 def manifest_reports(files: Sequence[ManifestFile]) -> Iterator[HostReport]:
@@ -24,7 +24,7 @@ def manifest_reports(files: Sequence[ManifestFile]) -> Iterator[HostReport]:
             trouble = f"not judged: {', '.join(file.skipped)}" if file.skipped and place == 0 else ""
             yield HostReport(
                 name=item.name,
-                level=LEVEL,
+                level=None,
                 parent=None,
                 connection=MANIFEST,
                 where=item.place,
@@ -36,13 +36,17 @@ def manifest_reports(files: Sequence[ManifestFile]) -> Iterator[HostReport]:
 
 
 def _identity(item: ManifestObject) -> str:
-    """What a person tells objects apart by, as far as it is known."""
+    """What distinguishes an object for a person, as far as it is known."""
     told: tuple[str, ...]
     match item:
         case VmClass() | VirtualMachine():
-            told = (item.place, _known(lambda: f"{item.cpu} processors"), _known(lambda: _size(item.memory_bytes)))
+            told = (
+                item.place,
+                known_or(lambda: f"{item.cpu} processors", ""),
+                known_or(lambda: _size(item.memory_bytes), ""),
+            )
         case VmImage():
-            told = (item.place, _known(lambda: item.url or ""))
+            told = (item.place, known_or(lambda: item.url or "", ""))
         case _:
             told = (item.place,)
     return ", ".join(filter(None, told))
@@ -50,10 +54,3 @@ def _identity(item: ManifestObject) -> str:
 
 def _size(memory: int) -> str:
     return f"{memory / 2**30:.3g} GiB"
-
-
-def _known(read: Callable[[], str]) -> str:
-    try:
-        return read()
-    except Unobservable:
-        return ""

@@ -1,7 +1,8 @@
 """What a run is going to verify: every requirement of the chosen suites against every machine of its level.
 
-An object of a manifest stands where a machine does; its level is `manifest`. The plan is a pure function of catalogue and machines, so the controller and all workers of a distributed run make the
-same one, and what was planned but never ran can be told from what was never due.
+Objects of manifests are judged beside machines, by the requirements of the level `manifest`. The plan is a pure function of
+catalogue, machines and objects, so the controller and all workers of a distributed run make the same one, and what was
+planned but never ran is distinct from what was never due.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property
+from typing import TypeAlias
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.manifests.manifest_object import LEVEL, ManifestObject
-from pytest_nestvirt.report.case import NEEDS_PERMISSION, Case, Evidence
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
+from pytest_nestvirt.report.case import Case, Evidence, WhyNotRun
 from pytest_nestvirt.verdict import Verdict
 
 
@@ -30,16 +32,23 @@ class Fate(Enum):
     NO_PERMISSION = auto()
     """Verifying it would change the machine, or put a load on it."""
     NOT_OBSERVABLE = auto()
-    """The document states it, and no observation could tell."""
+    """The document states it, and no observation could show it."""
+
+
+Judged: TypeAlias = Machine | ManifestObject
+"""What requirements are verified on."""
+
+LEVELS: Mapping[str, int | None] = {"l0": 0, "l1": 1, "l2": 2, "manifest": None}
+"""The fixtures that hand to a check what is judged, with the level of each; an object of a manifest has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One requirement on one machine, and why it is treated as it is."""
+    """One requirement on one machine or object, and why it is treated as it is."""
 
     suite: Suite
     requirement: Requirement
-    machine: Machine | ManifestObject
+    judged: Judged
     fate: Fate
     because: str = ""
     stance: Stance | None = None
@@ -66,8 +75,8 @@ class Planned:
             source=self.suite.source.id,
             section=requirement.section,
             statement=requirement.statement,
-            host=self.machine.name,
-            level=self.machine.level,
+            host=self.judged.name,
+            level=self.judged.level,
             verdict=verdict,
             kind=requirement.kind,
             obligation=requirement.obligation,
@@ -86,39 +95,50 @@ class Planned:
         match self.fate:
             case Fate.NOT_APPLICABLE:
                 return replace(self.case(Verdict.NOT_APPLICABLE, self.because), stance=self.stance)
-            case Fate.NO_PERMISSION | Fate.NOT_OBSERVABLE:
-                return self.case(Verdict.NOT_RUN, self.because)
+            case Fate.NO_PERMISSION:
+                return self._not_run(WhyNotRun.NO_PERMISSION, self.because)
+            case Fate.NOT_OBSERVABLE:
+                return self._not_run(WhyNotRun.NOT_OBSERVABLE, self.because)
             case Fate.UNREACHABLE:
                 return self.case(Verdict.UNREACHABLE, self.because)
             case _:
-                return self.case(Verdict.NOT_RUN, "its test item did not run (deselected, or the run was cut short)")
+                return self._not_run(
+                    WhyNotRun.LEFT_OUT, "its test item did not run (deselected, or the run was cut short)"
+                )
 
+    def _not_run(self, why: WhyNotRun, reason: str) -> Case:
+        return replace(self.case(Verdict.NOT_RUN, reason), not_run=why)
 
-LEVELS = {"l0": 0, "l1": 1, "l2": 2, "manifest": LEVEL}
-"""The fixtures that stand for what is judged."""
+    def unchecked_case(self) -> Case:
+        """The result where the suite has no check of it, though it declares that one is possible: a mistake in the suite."""
+        return self.case(
+            Verdict.ERROR,
+            "no check verifies it; write a function `test_…` with @requirement"
+            f'("{self.requirement.id}") in {self.suite.folder}, or declare `not_observable: why`',
+        )
 
 
 class Plan:
-    """Every requirement of the suites against every machine of its level."""
+    """Every requirement of the suites against every machine or object of its level."""
 
     def __init__(
         self,
         suites: Iterable[Suite],
-        machines: Iterable[Machine | ManifestObject],
+        judged: Iterable[Judged],
         unreachable: Mapping[str, str],
         forced_profiles: frozenset[str] = frozenset(),
         permitted: frozenset[Needs] = frozenset({Needs.READ_ONLY}),
     ) -> None:
         self.suites = tuple(suites)
-        self.machines = tuple(machines)
+        self.judged = tuple(judged)
         self.unreachable = unreachable
         self.forced_profiles = forced_profiles
         self.permitted = permitted
 
     @cached_property
     def entries(self) -> Mapping[tuple[str, str], Planned]:
-        """All of it, by requirement id and host name; in order of machine, suite, requirement."""
-        return {(planned.requirement.id, planned.machine.name): planned for planned in self._plan()}
+        """All of it, by requirement id and name of what is judged; in order of machine, suite, requirement."""
+        return {(planned.requirement.id, planned.judged.name): planned for planned in self._plan()}
 
     def of_requirement(self, requirement_id: str) -> Sequence[Planned]:
         """What is planned for a requirement, machine by machine."""
@@ -132,39 +152,37 @@ class Plan:
         return found
 
     def _plan(self) -> Iterator[Planned]:
-        for machine in self.machines:
+        for judged in self.judged:
             for suite in self.suites:
-                yield from self._plan_suite(suite, machine)
+                yield from self._plan_suite(suite, judged)
 
-    def _plan_suite(self, suite: Suite, machine: Machine | ManifestObject) -> Iterator[Planned]:
+    def _plan_suite(self, suite: Suite, judged: Judged) -> Iterator[Planned]:
         forced = suite.source.id in self.forced_profiles
-        applies = None if forced else suite_applies(suite, machine)
+        applies = None if forced else suite_applies(suite, judged)
         for requirement in suite.requirements:
-            if level_name(machine.level) not in requirement.levels:
+            if level_name(judged.level) not in requirement.levels:
                 continue
             if applies is not None and applies.state is State.NO:
-                because = f"{suite.source.id} does not speak of this machine: {applies.because}"
-                yield Planned(suite, requirement, machine, Fate.NOT_APPLICABLE, because)
+                because = f"{suite.source.id} does not apply here: {applies.because}"
+                yield Planned(suite, requirement, judged, Fate.NOT_APPLICABLE, because)
             else:
                 undecided = applies.because if applies is not None and applies.state is State.UNDECIDED else ""
-                yield self._planned(suite, requirement, machine, undecided)
+                yield self._planned(suite, requirement, judged, undecided)
 
-    def _planned(
-        self, suite: Suite, requirement: Requirement, machine: Machine | ManifestObject, suite_undecided: str
-    ) -> Planned:
-        applies = requirement_applies(requirement, machine)
+    def _planned(self, suite: Suite, requirement: Requirement, judged: Judged, suite_undecided: str) -> Planned:
+        applies = requirement_applies(requirement, judged)
         if applies.state is State.NO:
-            return Planned(suite, requirement, machine, Fate.NOT_APPLICABLE, applies.because, applies.stance)
+            return Planned(suite, requirement, judged, Fate.NOT_APPLICABLE, applies.because, applies.stance)
         undecided = suite_undecided or (applies.because if applies.state is State.UNDECIDED else "")
-        return Planned(suite, requirement, machine, *self._fate(requirement, machine, undecided))
+        return Planned(suite, requirement, judged, *self._fate(requirement, judged, undecided))
 
-    def _fate(self, requirement: Requirement, machine: Machine | ManifestObject, undecided: str) -> tuple[Fate, str]:
+    def _fate(self, requirement: Requirement, judged: Judged, undecided: str) -> tuple[Fate, str]:
         if requirement.not_observable:
             return Fate.NOT_OBSERVABLE, f"not observable: {requirement.not_observable}"
         if requirement.needs not in self.permitted:
-            return Fate.NO_PERMISSION, f"{NEEDS_PERMISSION}{requirement.needs}: {PERMISSIONS[requirement.needs]}"
-        if machine.name in self.unreachable:
-            return Fate.UNREACHABLE, self.unreachable[machine.name]
+            return Fate.NO_PERMISSION, f"needs the permission {requirement.needs}: {PERMISSIONS[requirement.needs]}"
+        if judged.name in self.unreachable:
+            return Fate.UNREACHABLE, self.unreachable[judged.name]
         if undecided:
             return Fate.UNDECIDED, f"whether it applies could not be decided: {undecided}"
         return Fate.RUN, ""

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 
 from pytest_nestvirt.catalogue.conflicts import conflicts
-from pytest_nestvirt.catalogue.requirement import Stance, Suite
+from pytest_nestvirt.catalogue.requirement import Stance, Suite, level_name
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
 from pytest_nestvirt.derived.identity import contradiction
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import known_or
 from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, StanceReport
+from pytest_nestvirt.report.chain_state import State, chain_results
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.manifest_reports import manifest_reports
-from pytest_nestvirt.verdict import VERIFIED, Verdict
+from pytest_nestvirt.run.plan import LEVELS, Planned
+from pytest_nestvirt.verdict import Verdict
 from pytest_nestvirt.version import __version__
 
 IDENTITY_LIMIT = 160
@@ -28,11 +31,15 @@ TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "ju
 def conclude(assessment: Assessment, ran: Mapping[tuple[str, str], Case], partial: Sequence[str]) -> RunReport:
     """Everything a run found out: what ran, what did not and why, and what follows for each chain."""
     entries = assessment.plan.entries if assessment.looked else {}
-    left_out = sum(1 for key, planned in entries.items() if planned.has_item and key not in ran)
+    unchecked = {(planned.requirement.id, planned.judged.name) for planned in without_check(assessment)}
+    left_out = sum(planned.has_item and key not in ran and key not in unchecked for key, planned in entries.items())
     partial = [*partial, *([f"{left_out} checks did not run"] if left_out else [])]
-    cases = tuple(ran.get(key) or planned.unrun_case() for key, planned in entries.items())
+    cases = tuple(
+        ran.get(key) or (planned.unchecked_case() if key in unchecked else planned.unrun_case())
+        for key, planned in entries.items()
+    )
     hosts = (*_hosts(assessment), *manifest_reports(assessment.manifest_files)) if assessment.looked else ()
-    doubts = {host.name: host.contradiction for host in hosts if host.contradiction}
+    by_name = {host.name: host for host in hosts}
     return RunReport(
         started=_iso(assessment.started),
         finished=_iso(datetime.now(UTC)),
@@ -43,8 +50,20 @@ def conclude(assessment: Assessment, ran: Mapping[tuple[str, str], Case], partia
         inventory_digest=assessment.digest,
         inventory_files=tuple(path.name for path in assessment.inventory.files),
         hosts=hosts,
-        chains=tuple(_chain(name, names, cases, assessment, doubts) for name, names in assessment.chains.items()),
+        chains=tuple(_chain(name, names, cases, assessment, by_name) for name, names in assessment.chains.items()),
         cases=cases,
+    )
+
+
+def without_check(assessment: Assessment) -> tuple[Planned, ...]:
+    """What is due and cannot be verified, since its suite has no check of it: each is an error of the suite.
+
+    The suite is read as text, so that a check which was not collected in this run still counts as one.
+    """
+    return tuple(
+        planned
+        for planned in (assessment.plan.entries.values() if assessment.looked else ())
+        if planned.has_item and (planned.requirement.id, level_name(planned.judged.level)) in assessment.unchecked
     )
 
 
@@ -63,31 +82,41 @@ def _tools() -> dict[str, str]:
 
 
 def _chain(
-    name: str, hosts: tuple[str, ...], cases: Sequence[Case], assessment: Assessment, doubts: Mapping[str, str]
+    name: str, members: tuple[str, ...], cases: Sequence[Case], assessment: Assessment, hosts: Mapping[str, HostReport]
 ) -> ChainReport:
-    own = [case for case in cases if case.host in hosts]
+    own = [case for case in cases if case.host in members]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
-    doubt = next((doubts[host] for host in hosts if host in doubts), "")
+    known = [hosts[host] for host in members if host in hosts]
+    doubt = next((host.contradiction for host in known if host.contradiction), "")
     stances = tuple(
-        _stance(suite, hosts, own, doubt)
+        _stance(suite, [host.level for host in known], own, doubt)
         for suite in assessment.suites
         if suite.source.id in judged and suite.speaks_of_support
     )
     found = conflicts(own)
     notes, settled = ([str(each) for each in found if each.settled is which] for which in (False, True))
-    return ChainReport(name, hosts, stances, tuple(notes), tuple(settled))
+    return ChainReport(name, members, stances, tuple(notes), tuple(settled))
 
 
-def _stance(suite: Suite, hosts: Sequence[str], cases: Sequence[Case], doubt: str) -> StanceReport:
+def _stance(suite: Suite, levels: Sequence[int | None], cases: Sequence[Case], doubt: str) -> StanceReport:
     stance, decided_by = chain_stance(suite.source.id, cases)
-    missing = suite.supports[len(hosts) :]
-    if stance is Stance.SUPPORTED and missing:
-        doubt = doubt or f"the chain has no {missing[0].upper()}, and the source supports whole chains only"
-    elif stance not in {Stance.SUPPORTED, Stance.TECHNOLOGY_PREVIEW}:
+    if stance is Stance.SUPPORTED:
+        doubt = doubt or _not_covered(suite, levels)
+    elif stance is not Stance.TECHNOLOGY_PREVIEW:
         doubt = ""
     if doubt:
         return StanceReport(suite.source.id, Stance.NOT_STATED, (f"undecided: {doubt}",))
     return StanceReport(suite.source.id, stance, decided_by)
+
+
+def _not_covered(suite: Suite, levels: Sequence[int | None]) -> str:
+    """What of its levels keeps a chain from being one that the source supports; empty where nothing does."""
+    names = [level_name(level) for level in levels if level is not None]
+    missing = [name for name in suite.supports if name not in names]
+    if names and missing:
+        return f"the chain has no {missing[0].upper()}, and the source supports whole chains only"
+    beyond = [name for name in names if name not in LEVELS]
+    return f"the chain has an {beyond[0].upper()}, and no statement is about one" if beyond else ""
 
 
 def _hosts(assessment: Assessment) -> Iterator[HostReport]:
@@ -117,15 +146,8 @@ def _host(machine: Machine, assessment: Assessment) -> HostReport:
 
 def identity(machine: Machine) -> str:
     """Operating system, architecture and processor, as far as they are known: `rhel 8.6, x86_64, Intel Xeon ...`."""
-    words = ", ".join(word for read in (_system, _architecture, _processor) if (word := _known(read, machine)))
-    return plain(words, IDENTITY_LIMIT)
-
-
-def _known(read: Callable[[Machine], str], machine: Machine) -> str:
-    try:
-        return read(machine)
-    except Unobservable:
-        return ""
+    words = (known_or(partial(read, machine), "") for read in (_system, _architecture, _processor))
+    return plain(", ".join(filter(None, words)), IDENTITY_LIMIT)
 
 
 def _system(machine: Machine) -> str:
@@ -142,7 +164,5 @@ def _processor(machine: Machine) -> str:
 
 def verified_nothing(report: RunReport) -> list[str]:
     """Names of the chains of which nothing at all was verified; a partial run is asked about the whole only."""
-    verified = {case.host for case in report.cases if case.verdict in VERIFIED}
-    if not report.complete and verified:
-        return []
-    return [chain.name for chain in report.chains if not verified & set(chain.hosts)]
+    empty = [result.chain.name for result in chain_results(report) if result.state is State.NOTHING_VERIFIED]
+    return empty if report.complete or len(empty) == len(report.chains) else []
