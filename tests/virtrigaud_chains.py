@@ -110,7 +110,8 @@ def libvirt_chain() -> Chain:
     """Ubuntu on a Xeon, with a guest hypervisor of the recommended size."""
     first, second, *rest = intel(*JAMMY)
     sized = Q35.replace("<os>", "<vcpu>8</vcpu><os>")
-    host = first.having({**ABOVE, **definition("L1", sized)})
+    large = {name: str(text).replace("4194304", "16777216") for name, text in definition("L1", sized).items()}
+    host = first.having({**ABOVE, **large})
     return (host, second.having(INSIDE), *rest)
 
 
@@ -120,6 +121,7 @@ virtualHW.version = "{hardware}"
 displayName = "L1"
 firmware = "efi"
 memSize = "16384"
+numvcpus = "8"
 sched.mem.min = "8192"
 vhv.enable = "TRUE"
 vhv.allowNestedPageTables = "TRUE"
@@ -148,13 +150,14 @@ def vsphere_chain() -> Chain:
     return (Recorded("L0", texts, {"provider": Provider.VSPHERE}), second.having(INSIDE), *rest)
 
 
+SIZES = "sockets: 2\nmemory: 16384\n"
 SHOWCMD = "/usr/bin/kvm -id 101 -name L1,debug-threads=on -cpu {} -m 16384\n"
 
 
 def pve(cpu: str, option: str) -> Texts:
     """Configuration and command line of the guest."""
     return {
-        "nestvirt/proxmox/qm_config_101": f"{cpu}\nname: L1\n",
+        "nestvirt/proxmox/qm_config_101": f"{cpu}\n{SIZES}name: L1\n",
         "nestvirt/proxmox/qm_showcmd_101": SHOWCMD.format(option),
     }
 
@@ -164,7 +167,9 @@ def proxmox_chain() -> Chain:
     first, *_ = intel(*BOOKWORM)
     _, second, *rest = intel(*JAMMY)
     version = {"nestvirt/proxmox/pveversion": "pve-manager/8.2.2/9355359cd7afbae4 (running kernel: 6.8.4-2-pve)\n"}
-    host = first.having({**ABOVE, **version, **pve("cpu: host", "host,+kvm_pv_eoi")}, provider=Provider.PROXMOX)
+    host = first.having(
+        {**ABOVE, **version, **pve("cores: 4\ncpu: host", "host,+kvm_pv_eoi")}, provider=Provider.PROXMOX
+    )
     return (host, second.having(INSIDE), *rest)
 
 

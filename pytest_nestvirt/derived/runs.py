@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.system.os_expression import OsMatch, parse
+from pytest_nestvirt.observation.unknown import first_known
 
 
 def runs(machine: Machine, expression: str, *, strict: bool = False) -> bool:
@@ -14,9 +15,14 @@ def runs(machine: Machine, expression: str, *, strict: bool = False) -> bool:
     Raises `Unobservable` where identity or version are unknown and would decide.
     """
     assumed = None if strict else machine.declared.treat_as
-    identity = machine.os.id
+    identity = _system_of(machine)
     identities = (identity, assumed) if assumed and assumed != identity else (identity,)
     return any(_is(expression, name, machine) for name in identities)
+
+
+def _system_of(machine: Machine) -> str:
+    """By the machine's own files; a guest of vSphere that is not accessible is ESXi if its host switches it on as such."""
+    return first_known(lambda: machine.os.id, lambda: machine.vmx.esxi)
 
 
 def _is(expression: str, identity: str, machine: Machine) -> bool:

@@ -47,12 +47,14 @@ def test_manifest_asks_for_the_recommended_memory(manifest: Sized) -> None:
 
 @requirement("VR-SIZE-CPU-MIN")
 def test_guest_has_the_least_processors(l1: Machine) -> None:
-    assert processors_of(l1) >= 4, f"{l1.name} has {processors_of(l1)} processors"
+    processors = processors_of(l1)
+    assert processors.is_at_least(4), f"{l1.name} has {processors}"
 
 
 @requirement("VR-SIZE-CPU-REC")
 def test_guest_has_the_recommended_processors(l1: Machine) -> None:
-    assert processors_of(l1) >= 8, f"{l1.name} has {processors_of(l1)} processors"
+    processors = processors_of(l1)
+    assert processors.is_at_least(8), f"{l1.name} has {processors}"
 
 
 @requirement("VR-SIZE-MEM-MIN")
@@ -76,14 +78,14 @@ def test_several_machines_fit_on_the_disk(l1: Machine) -> None:
 @requirement("VR-NET-TOPOLOGY")
 def test_networks_of_the_levels_do_not_overlap(l0: Machine, l1: Machine) -> None:
     overlaps = l1.networks.overlaps(l0.networks)
-    told = [f"{o.name} ({o.subnet}) and {o.other} of {l0.name} ({o.other_subnet})" for o in overlaps]
-    assert not told, f"networks of {l1.name} share addresses with its host's: {'; '.join(told)}"
+    shared = [f"{o.name} ({o.subnet}) and {o.other} of {l0.name} ({o.other_subnet})" for o in overlaps]
+    assert not shared, f"networks of {l1.name} share addresses with its host's: {'; '.join(shared)}"
 
 
 @requirement("VR-NET-IPPLAN")
 def test_networks_of_the_guest_do_not_overlap(l1: Machine) -> None:
-    told = [f"{o.name} and {o.other} ({o.subnet})" for o in l1.networks.overlaps(l1.networks) if o.name < o.other]
-    assert not told, f"networks of {l1.name} share addresses: {'; '.join(told)}"
+    shared = [f"{o.name} and {o.other} ({o.subnet})" for o in l1.networks.overlaps(l1.networks) if o.name < o.other]
+    assert not shared, f"networks of {l1.name} share addresses: {'; '.join(shared)}"
 
 
 @requirement("VR-SEC-NETISO")

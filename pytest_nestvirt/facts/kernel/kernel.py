@@ -67,6 +67,12 @@ class Kernel(Subject):
                 return words[2]
         return ""
 
+    @property
+    def vmkernel(self) -> str:
+        """The version of ESXi, by its `uname -a`: `VMkernel esx01 6.0.0 #1 SMP ...`; empty for every other kernel."""
+        words = seen_text(self.reader, UNAME).split()
+        return words[2] if words[:1] == ["VMkernel"] and len(words) > 2 else ""  # noqa: PLR2004 - as above
+
     @fact
     def version(self) -> tuple[int, ...]:
         """The numbers the release begins with: (4, 18, 0) for `4.18.0-193.el8.x86_64`."""

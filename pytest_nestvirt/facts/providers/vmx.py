@@ -53,7 +53,7 @@ class Vmx:
             r"vmx-([0-9]{1,3})", (self.setting("config.version") or "").strip()
         )
         if found is None:
-            raise Unobservable(self.source, f"virtualHW.version is no version: {written[:40]!r}")
+            raise Unobservable(self.source, f"virtualHW.version is not a version: {written[:40]!r}")
         return int(found[1])
 
     @property
@@ -73,7 +73,9 @@ class Vmx:
 
     @property
     def memory_mib(self) -> int:
-        """Memory that it is given, in MiB."""
+        """Memory that it is given, in MiB. `Unobservable` where the file does not name it."""
+        if not self.setting("memsize"):
+            raise Unobservable(self.source, "has no memSize")
         return self._number("memsize")
 
     @property
@@ -89,7 +91,7 @@ class Vmx:
     def _number(self, key: str) -> int:
         value = (self.setting(key) or "0").strip()
         if not re.fullmatch(r"[0-9]{1,12}", value):
-            raise Unobservable(self.source, f"{key} is no number: {value[:40]!r}")
+            raise Unobservable(self.source, f"{key} is not a number: {value[:40]!r}")
         return int(value)
 
     def setting(self, key: str) -> str | None:

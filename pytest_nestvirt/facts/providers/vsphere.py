@@ -189,6 +189,14 @@ class GuestVmx(DefinedGuest[VsphereHost]):
         return self.file.memory_mib
 
     @fact
+    def esxi(self) -> str:
+        """`esxi` for a guest whose `guestOS` is that of ESXi (`vmkernel6`); `Unobservable` for others, where it proves nothing."""
+        system = (self.file.setting("guestOS") or "").strip().lower()
+        if not system.startswith("vmkernel"):
+            raise Unobservable(FILES, f"guestOS {system[:40]!r} does not show which system was installed")
+        return "esxi"
+
+    @fact
     def vhv_enable(self) -> bool:
         """`vhv.enable`: whether hardware-assisted virtualization is offered to it."""
         return self.file.enabled("vhv.enable")

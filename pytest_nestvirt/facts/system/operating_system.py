@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.kernel.kernel import UNAME, Kernel
 from pytest_nestvirt.facts.system import os_expression
 from pytest_nestvirt.facts.system.os_release import (
     OsRelease,
@@ -57,7 +57,7 @@ class Os(Subject):
 
     @fact
     def id(self) -> str:
-        """ID of os-release (`rhel`, `ubuntu`, `rocky`), `windows`; `rhcos` also for a RHEL with VARIANT_ID coreos."""
+        """ID of os-release (`rhel`, `ubuntu`, `rocky`), `windows`, `esxi`; `rhcos` also for a RHEL with VARIANT_ID coreos."""
         return "windows" if self._is_windows() else self._identity().os_id
 
     @fact
@@ -123,6 +123,9 @@ class Os(Subject):
         return any(section.status is not Status.MISSING for section in self.reader.under(WINDOWS))
 
     def _identity(self) -> Identity:
+        esxi = self._kernel.vmkernel  # it has no file os-release
+        if esxi:
+            return Identity("esxi", esxi, f"VMware ESXi {esxi}", (), beta=False, source=UNAME)
         product = self._product()
         section = self._os_release_section(product)
         if section is None or section.status is Status.MISSING:
