@@ -12,9 +12,10 @@ from recorded_machines import Chain, machines
 from rhel8_trios import Trio
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.load_catalogue import Catalogue, embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, load_catalogue
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement
 from pytest_nestvirt.catalogue.trace import trace
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.verdict import Blocked, Finding, Verdict, judge
@@ -25,7 +26,7 @@ CASES = ("conforming", "violating", "unobservable")
 @cache
 def catalogue_of(folder: str) -> Catalogue:
     """The catalogue of one embedded suite, by the name of its folder."""
-    return load_catalogue([embedded_suites() / folder])
+    return load_catalogue([embedded("suites") / folder])
 
 
 def read_only(catalogue: Catalogue) -> list[str]:
@@ -35,7 +36,7 @@ def read_only(catalogue: Catalogue) -> list[str]:
 
 def loaded(folder: str, name: str) -> ModuleType:
     """A test file of a suite as a module."""
-    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", embedded_suites() / folder / name)
+    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", embedded("suites") / folder / name)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

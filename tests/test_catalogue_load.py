@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites, load_catalogue, load_suite
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, load_catalogue, load_suite
 from pytest_nestvirt.catalogue.requirement import UNDECIDED, Needs, Stance
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 HEAD = """\
@@ -178,5 +179,5 @@ def test_digest_follows_the_meaning_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_embedded_suites_are_found() -> None:
-    """The suites that come with the product are where `embedded_suites` says."""
-    assert (embedded_suites() / "rhel8" / "requirements.yml").is_file()
+    """The suites that come with the product are where `embedded` says."""
+    assert (embedded("suites") / "rhel8" / "requirements.yml").is_file()

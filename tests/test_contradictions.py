@@ -15,8 +15,9 @@ from pytest_nestvirt.catalogue.conflicts import (
     embedded_contradictions,
     load_contradictions,
 )
-from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError
 from pytest_nestvirt.catalogue.requirement import Stance
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.report.result_json import load_json, write_json
 from pytest_nestvirt.report.summary import summary_lines
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
@@ -106,7 +107,7 @@ def test_the_list_is_complete_and_each_contradiction_is_told_once() -> None:
     assert [c.id for c in embedded_contradictions()] == [f"B-{n:02}" for n in range(1, 27)]
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent.name for path in embedded_suites().glob("*/requirements.yml")))
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in embedded("suites").glob("*/requirements.yml")))
 def test_every_statement_of_the_list_exists(folder: str) -> None:
     """An id that no suite declares would never be found to disagree with anything."""
     declared = {requirement.id for requirement in catalogue_of(folder)}

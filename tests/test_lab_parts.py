@@ -17,8 +17,9 @@ from emulator_stand_in import emulated_by
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_nestvirt.catalogue.load_catalogue import embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.load_catalogue import load_catalogue
 from pytest_nestvirt.catalogue.requirement import Stance
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.inventory.load_inventory import load_inventory
 from pytest_nestvirt.lab.access import write_access
 from pytest_nestvirt.lab.cases.all_cases import CASES, case_of
@@ -129,7 +130,7 @@ def test_shellcheck_finds_nothing_in_the_first_process() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_cases_expect_statements_of_the_catalogue(case: LabCase) -> None:
     """What a case expects is about machines that it has and statements that there are."""
-    known = {requirement.id for requirement in load_catalogue(suite_folders([embedded_suites()]))}
+    known = {requirement.id for requirement in load_catalogue(suite_folders([embedded("suites")]))}
     expected = case.expected.table()
     assert expected
     assert {requirement for _, requirement in expected} <= known

@@ -11,8 +11,9 @@ from stoney_trios import NEW
 from suite_checks import assert_told_apart, by_case, catalogue_of, verdict_on
 
 from pytest_nestvirt.catalogue.applicability import State, requirement_applies
-from pytest_nestvirt.catalogue.load_catalogue import embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.load_catalogue import load_catalogue
 from pytest_nestvirt.catalogue.requirement import Needs
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.performance import Resource
 from pytest_nestvirt.observation.fact import Unobservable, observing
 from pytest_nestvirt.run.suite_paths import suite_folders
@@ -26,7 +27,7 @@ NEAR = measured(with_ept(), HOST, GUEST, (665.0, 82.0))
 
 def test_every_claim_that_is_measured_has_a_trio() -> None:
     """What is measured are claims, and each has been seen to hold, to be missed, and to be left open."""
-    found = [r for r in load_catalogue(suite_folders([embedded_suites()])) if r.needs is Needs.MEASURE]
+    found = [r for r in load_catalogue(suite_folders([embedded("suites")])) if r.needs is Needs.MEASURE]
     assert {requirement.id for requirement in found} == set(TRIOS)
     assert {requirement.kind for requirement in found} == {Kind.CLAIM}
 

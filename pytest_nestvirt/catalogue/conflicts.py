@@ -14,10 +14,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError
 from pytest_nestvirt.catalogue.requirement import RequirementId, Stance, Text
 from pytest_nestvirt.catalogue.stance import HasVerdict
 from pytest_nestvirt.document import DocumentError, explain, load_document
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
 FILE = "contradictions.yml"
@@ -99,7 +100,7 @@ def _conflicts(known: Iterable[Contradiction], judged: Mapping[str, Sequence[Has
 @cache
 def embedded_contradictions() -> tuple[Contradiction, ...]:
     """The list that comes with the product."""
-    return load_contradictions(embedded_suites() / FILE)
+    return load_contradictions(embedded("suites") / FILE)
 
 
 def load_contradictions(path: Path) -> tuple[Contradiction, ...]:

@@ -82,13 +82,6 @@ def load_catalogue(folders: Iterable[Path]) -> Catalogue:
     return Catalogue(tuple(suites))
 
 
-def embedded_suites() -> Path:
-    """The folder of the suites that come with the product: inside an installed wheel, or in the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "suites"
-    return installed if installed.is_dir() else package.parent / "suites"
-
-
 def _validated(document: Document) -> Suite:
     if "folder" in document.data:
         raise document.error("unknown key; where the suite lies is not written in it", "folder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pytest_nestvirt.cli.catalogue_commands import explain, requirements
+from pytest_nestvirt.cli.demo import demo
 from pytest_nestvirt.cli.lab_commands import lab
 from pytest_nestvirt.cli.machine_commands import collect, facts
 from pytest_nestvirt.version import __version__
@@ -19,5 +20,5 @@ def main() -> None:
     """
 
 
-for command in (collect, facts, requirements, explain, lab):
+for command in (demo, collect, facts, requirements, explain, lab):
     main.add_command(command)

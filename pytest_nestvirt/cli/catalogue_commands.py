@@ -9,15 +9,16 @@ from pathlib import Path
 
 import click
 
-from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.load_catalogue import CatalogueError, load_catalogue
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement
 from pytest_nestvirt.catalogue.trace import Traceability, trace
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.run.suite_paths import suite_folders
 
 
 def _traced(suites: Iterable[Path]) -> Traceability:
     try:
-        return trace(load_catalogue(suite_folders(list(suites) or [embedded_suites()])))
+        return trace(load_catalogue(suite_folders(list(suites) or [embedded("suites")])))
     except CatalogueError as error:
         raise click.ClickException(str(error)) from None
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +14,6 @@ from types import FrameType
 
 import pytest
 
-from pytest_nestvirt.catalogue.load_catalogue import embedded_suites
 from pytest_nestvirt.lab.boot import bring_up
 from pytest_nestvirt.lab.cases.judged import deviations
 from pytest_nestvirt.lab.cases.lab_case import LabCase
@@ -27,6 +24,7 @@ from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.supply import supplies_of
 from pytest_nestvirt.report.files import remove_earlier
 from pytest_nestvirt.report.result_json import FILE_NAME, ReportError, load_json
+from pytest_nestvirt.run.embedded_run import run_embedded
 
 _STATUSES = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 _KEPT = "lab-"
@@ -111,7 +109,7 @@ def run_case(
     _prepare(report)
     with running(case, announce, refresh=refresh, cold=cold, report=report) as lab:
         began = time.monotonic()
-        status = _pytest(lab, report, arguments)
+        status = run_embedded(lab.inventory, report, arguments)
         announce(f"pytest took {time.monotonic() - began:.0f} s")
         retried = tuple(json.loads(lab.up.read_text("utf-8"))["retried"])
         return LabRun(_deviations(case, report, status), retried, report)
@@ -137,14 +135,6 @@ def _prepare(report: Path) -> None:
     for pattern in ("console*.log", "inventory.yml", "up.json"):
         for left in report.glob(f"{_KEPT}{pattern}"):
             left.unlink()
-
-
-def _pytest(lab: LabDirectory, report: Path, arguments: Sequence[str]) -> int:
-    command = [
-        *(sys.executable, "-m", "pytest", f"--hosts={lab.inventory}", f"--nestvirt-report={report}"),
-        *("-p", "no:cacheprovider", *arguments, str(embedded_suites())),
-    ]
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - words of our own, no shell
 
 
 def _keep(lab: LabDirectory, report: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, embedded_suites, load_catalogue
+from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, load_catalogue
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.performance import LEAST_ROUNDS
 from pytest_nestvirt.inventory.host import Inventory
 from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_files, load_inventory, local_inventory
@@ -39,11 +40,11 @@ def _name_suites(config: pytest.Config) -> None:
     `testpaths` names the tests of a project of its own; a run of those alone would judge nothing, and pass.
     """
     if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
-        config.args[:] = [str(embedded_suites())]
+        config.args[:] = [str(embedded("suites"))]
     elif config.args_source is pytest.Config.ArgsSource.TESTPATHS and not suite_folders(
         argument_paths(config), below=2
     ):
-        config.args.append(str(embedded_suites()))
+        config.args.append(str(embedded("suites")))
 
 
 def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
