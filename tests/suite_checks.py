@@ -11,7 +11,7 @@ import pytest
 from recorded_machines import Chain, machines
 from rhel8_trios import Trio
 
-from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.load_catalogue import Catalogue, load_catalogue
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement
 from pytest_nestvirt.catalogue.trace import trace
@@ -86,7 +86,7 @@ def verdict_on(folder: str, requirement_id: str, chain: Chain) -> tuple[Verdict,
     requirement = catalogue_of(folder).requirement(requirement_id)
     machine, line = judged_machine(requirement, chain)
     applies = requirement_applies(requirement, machine)
-    if applies.state is State.NO:
+    if applies.state is Applicable.NO:
         return Verdict.NOT_APPLICABLE, applies.because
     return verdict_of(checks_of(folder)[requirement_id], requirement, line)
 
@@ -97,7 +97,7 @@ def assert_told_apart(folder: str, trio: Trio, index: int) -> None:
     catalogue = catalogue_of(folder)
     requirement = catalogue.requirement(trio.requirement)
     machine, line = judged_machine(requirement, trio.chains[index])
-    allowed = {State.YES} if CASES[index] != "unobservable" else {State.YES, State.UNDECIDED}
+    allowed = {Applicable.YES} if CASES[index] != "unobservable" else {Applicable.YES, Applicable.UNDECIDED}
     applies, judges = requirement_applies(requirement, machine), suite_applies(catalogue.suites[0], machine)
     assert applies.state in allowed, applies
     assert judges.state in allowed, judges

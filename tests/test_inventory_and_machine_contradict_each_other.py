@@ -10,7 +10,7 @@ import pytest
 from report_runs import case, host, run
 from small_runs import inventory, run_pytest
 
-from pytest_nestvirt.report.chain_state import State, chain_results
+from pytest_nestvirt.report.chain_state import ChainState, chain_results
 from pytest_nestvirt.report.junit import to_junit
 from pytest_nestvirt.report.summary import summary_lines
 from pytest_nestvirt.verdict import Verdict
@@ -71,7 +71,7 @@ def test_reports_say_what_contradicts_what() -> None:
     hosts = (host(), host("rhel8-l1", 1, "kvm01", contradiction=TOLD))
     report = run(case(), case("RHEL8-OS-L1", "rhel8-l1", 1), hosts=hosts)
     (result,) = chain_results(report)
-    assert result.state is State.UNDECIDED
+    assert result.state is ChainState.UNDECIDED
     assert TOLD in " ".join(" ".join(line.text for line in summary_lines(report, 100)).split())
     assert "rhel8-l1 runs on kvm" in to_junit(result, report)
 
@@ -80,4 +80,4 @@ def test_what_surely_fails_stays_a_failure() -> None:
     """A contradiction is no excuse: a must that does not hold says no all the same."""
     hosts = (host(), host("rhel8-l1", 1, "kvm01", contradiction=TOLD))
     (result,) = chain_results(run(case(verdict=Verdict.FAIL), hosts=hosts))
-    assert result.state is State.DOES_NOT_CONFORM
+    assert result.state is ChainState.DOES_NOT_CONFORM

@@ -23,7 +23,7 @@ from pytest_nestvirt.lab.image.toolbox import Toolbox
 from pytest_nestvirt.lab.keys import Keys
 from pytest_nestvirt.lab.locking import alone
 from pytest_nestvirt.lab.machine import saved_state, watch
-from pytest_nestvirt.lab.machine.saved_state import snapshot_of
+from pytest_nestvirt.lab.machine.saved_state import saved_state_of
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.lab.processes import marking
 from pytest_nestvirt.lab.qmp import Monitor
@@ -130,7 +130,7 @@ def test_console_of_a_failed_restore_is_not_taken_for_that_of_the_boot_after_it(
     )
     case = replace(CASE, machines=CASE.machines[:1], snapshots=True)
     supplies = Supplies(Image(tmp_path), Toolbox(tmp_path / "tools"))
-    snapshot = snapshot_of(case, supplies)
+    snapshot = saved_state_of(case, supplies)
     snapshot.directory.mkdir(parents=True)
     snapshot.console.write_text("Kernel panic - not syncing: y\n")
     (snapshot.directory / "keys.json").write_text(json.dumps(Keys.generate(case.levels).as_json()))

@@ -10,7 +10,7 @@ from rhel8_trios import Trio, l0, l1, l2
 from stoney_trios import NEW
 from suite_checks import assert_told_apart, by_case, catalogue_of, verdict_on
 
-from pytest_nestvirt.catalogue.applicability import State, requirement_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies
 from pytest_nestvirt.catalogue.load_catalogue import load_catalogue
 from pytest_nestvirt.catalogue.requirement import Needs
 from pytest_nestvirt.embedded import embedded
@@ -52,10 +52,10 @@ def test_paging_in_the_l1_decides_which_claim_is_meant() -> None:
     for chain, meant in ((with_ept(), "STONEY-PERF-80"), (without_ept(), "STONEY-PERF-25")):
         for name in ("STONEY-PERF-25", "STONEY-PERF-80"):
             applies = requirement_applies(catalogue_of("stoney").requirement(name), machines(chain)[2])
-            assert applies.state is (State.YES if name == meant else State.NO), applies
+            assert applies.state is (Applicable.YES if name == meant else Applicable.NO), applies
     unknown = machines(l1(with_ept(), {"proc/cpuinfo": Status.DENIED}))[2]
     applies = requirement_applies(catalogue_of("stoney").requirement("STONEY-PERF-80"), unknown)
-    assert applies.state is State.UNDECIDED
+    assert applies.state is Applicable.UNDECIDED
 
 
 def test_second_level_paging_takes_processor_and_module() -> None:

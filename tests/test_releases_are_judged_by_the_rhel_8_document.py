@@ -11,7 +11,7 @@ from recorded_machines import Texts, intel_chain, rhel
 from rhel8_trios import l0, l1, l2, windows
 from suite_checks import catalogue_of, judged_machine, verdict_on
 
-from pytest_nestvirt.catalogue.applicability import State, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, suite_applies
 from pytest_nestvirt.verdict import Verdict
 
 CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
@@ -73,5 +73,5 @@ def test_release_files_of_real_systems() -> None:
         wanted = [row[f"rhel_{level}_supported"] == "yes" and not later for level in ("l0", "l1", "l2")]
         assert covered(files) == wanted, row
         machine, _ = judged_machine(catalogue_of("ubuntu").requirement("UBU-DEFAULT-ON"), l0(intel_chain(), files))
-        judged = suite_applies(catalogue_of("ubuntu").suites[0], machine).state is State.YES
+        judged = suite_applies(catalogue_of("ubuntu").suites[0], machine).state is Applicable.YES
         assert judged is (row["ubuntu_nested_default"] == "yes"), row

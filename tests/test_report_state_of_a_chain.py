@@ -9,18 +9,18 @@ from report_runs import case, host, run
 
 from pytest_nestvirt.catalogue.requirement import Needs
 from pytest_nestvirt.report.case import Case, ChainReport, RunReport, WhyNotRun
-from pytest_nestvirt.report.chain_state import CONFORMING, State, chain_results, shows_conformity
+from pytest_nestvirt.report.chain_state import CONFORMING, ChainState, chain_results, shows_conformity
 from pytest_nestvirt.verdict import VERIFIED, Kind, Obligation, Verdict
 
 MUST, SHOULD = Obligation.MUST, Obligation.SHOULD
 
 
-def state(report: RunReport) -> State:
+def state(report: RunReport) -> ChainState:
     """Of the first chain."""
     return next(chain_results(report)).state
 
 
-def beside_a_pass(verdict: Verdict, obligation: Obligation, not_run: WhyNotRun | None = None) -> State:
+def beside_a_pass(verdict: Verdict, obligation: Obligation, not_run: WhyNotRun | None = None) -> ChainState:
     """Of a chain on which one thing passed and one thing ended like this."""
     return state(run(case("A-PASS"), case("A-B", verdict=verdict, obligation=obligation, not_run=not_run)))
 
@@ -28,66 +28,66 @@ def beside_a_pass(verdict: Verdict, obligation: Obligation, not_run: WhyNotRun |
 @pytest.mark.parametrize(
     "verdict, obligation, expected",
     [
-        (Verdict.PASS, MUST, State.CONFORMS),
-        (Verdict.FAIL, MUST, State.DOES_NOT_CONFORM),
-        (Verdict.WARN, SHOULD, State.WITH_WARNINGS),
-        (Verdict.WAIVED, MUST, State.WITH_WARNINGS),
-        (Verdict.LIMIT_CONFIRMED, MUST, State.CONFORMS),
-        (Verdict.LIMIT_LIFTED, MUST, State.CONFORMS),
-        (Verdict.NOT_APPLICABLE, MUST, State.CONFORMS),
-        (Verdict.INCONCLUSIVE, MUST, State.UNDECIDED),
-        (Verdict.INCONCLUSIVE, SHOULD, State.CONFORMS),
-        (Verdict.BLOCKED, MUST, State.UNDECIDED),
-        (Verdict.BLOCKED, SHOULD, State.CONFORMS),
-        (Verdict.UNREACHABLE, SHOULD, State.UNDECIDED),
-        (Verdict.ERROR, SHOULD, State.UNDECIDED),
-        (Verdict.NOT_RUN, MUST, State.UNDECIDED),
-        (Verdict.NOT_RUN, SHOULD, State.CONFORMS),
+        (Verdict.PASS, MUST, ChainState.CONFORMS),
+        (Verdict.FAIL, MUST, ChainState.DOES_NOT_CONFORM),
+        (Verdict.WARN, SHOULD, ChainState.WITH_WARNINGS),
+        (Verdict.WAIVED, MUST, ChainState.WITH_WARNINGS),
+        (Verdict.LIMIT_CONFIRMED, MUST, ChainState.CONFORMS),
+        (Verdict.LIMIT_LIFTED, MUST, ChainState.CONFORMS),
+        (Verdict.NOT_APPLICABLE, MUST, ChainState.CONFORMS),
+        (Verdict.INCONCLUSIVE, MUST, ChainState.UNDECIDED),
+        (Verdict.INCONCLUSIVE, SHOULD, ChainState.CONFORMS),
+        (Verdict.BLOCKED, MUST, ChainState.UNDECIDED),
+        (Verdict.BLOCKED, SHOULD, ChainState.CONFORMS),
+        (Verdict.UNREACHABLE, SHOULD, ChainState.UNDECIDED),
+        (Verdict.ERROR, SHOULD, ChainState.UNDECIDED),
+        (Verdict.NOT_RUN, MUST, ChainState.UNDECIDED),
+        (Verdict.NOT_RUN, SHOULD, ChainState.CONFORMS),
     ],
 )
-def test_each_verdict_has_its_weight(verdict: Verdict, obligation: Obligation, expected: State) -> None:
+def test_each_verdict_has_its_weight(verdict: Verdict, obligation: Obligation, expected: ChainState) -> None:
     """Beside one pass, this verdict leads to that state."""
     assert beside_a_pass(verdict, obligation) is expected
 
 
 def test_a_must_that_needs_a_permission_or_cannot_be_observed_does_not_stand_in_the_way() -> None:
     """The state speaks of what can be verified with the permissions that were given."""
-    assert beside_a_pass(Verdict.NOT_RUN, MUST, WhyNotRun.NO_PERMISSION) is State.CONFORMS
-    assert beside_a_pass(Verdict.NOT_RUN, MUST, WhyNotRun.NOT_OBSERVABLE) is State.CONFORMS
+    assert beside_a_pass(Verdict.NOT_RUN, MUST, WhyNotRun.NO_PERMISSION) is ChainState.CONFORMS
+    assert beside_a_pass(Verdict.NOT_RUN, MUST, WhyNotRun.NOT_OBSERVABLE) is ChainState.CONFORMS
 
 
 def test_why_a_must_did_not_run_is_not_read_from_its_reason() -> None:
     """A must that was left out stays one, whatever its reason says and whatever its check would need."""
     left_out = case("A-B", verdict=Verdict.NOT_RUN, needs=Needs.RELOAD, not_run=WhyNotRun.LEFT_OUT)
     misleading = case("A-B", verdict=Verdict.NOT_RUN, reason="not observable: needs the permission reload")
-    assert state(run(case(), left_out)) is State.UNDECIDED
-    assert state(run(case(), misleading)) is State.UNDECIDED
+    assert state(run(case(), left_out)) is ChainState.UNDECIDED
+    assert state(run(case(), misleading)) is ChainState.UNDECIDED
 
 
 def test_nothing_verified_is_no_success() -> None:
     """No case, or only cases that say nothing."""
-    assert state(run()) is State.NOTHING_VERIFIED
-    assert state(run(case(verdict=Verdict.NOT_APPLICABLE))) is State.NOTHING_VERIFIED
-    assert state(run(case(verdict=Verdict.NOT_RUN, needs=Needs.L2))) is State.NOTHING_VERIFIED
+    assert state(run()) is ChainState.NOTHING_VERIFIED
+    assert state(run(case(verdict=Verdict.NOT_APPLICABLE))) is ChainState.NOTHING_VERIFIED
+    assert state(run(case(verdict=Verdict.NOT_RUN, needs=Needs.L2))) is ChainState.NOTHING_VERIFIED
 
 
 def test_what_was_left_out_is_undecided() -> None:
     """An incomplete run, a machine that was not reached, a machine of which the run knows nothing."""
-    assert state(run(case(), complete=False)) is State.UNDECIDED
-    assert state(run(case(), hosts=(host(), host("l1", 1, "kvm01", reachable=False)))) is State.UNDECIDED
-    assert state(run(case(), chains=(ChainReport("kvm01 > l1", ("kvm01", "l1")),))) is State.UNDECIDED
+    assert state(run(case(), complete=False)) is ChainState.UNDECIDED
+    assert state(run(case(), hosts=(host(), host("l1", 1, "kvm01", reachable=False)))) is ChainState.UNDECIDED
+    assert state(run(case(), chains=(ChainReport("kvm01 > l1", ("kvm01", "l1")),))) is ChainState.UNDECIDED
 
 
 def test_a_violation_outweighs_all_else() -> None:
     """A chain that fails fails, however little else is known."""
-    assert state(run(case(verdict=Verdict.FAIL), complete=False)) is State.DOES_NOT_CONFORM
+    assert state(run(case(verdict=Verdict.FAIL), complete=False)) is ChainState.DOES_NOT_CONFORM
 
 
 def test_a_chain_is_told_by_its_own_machines_only() -> None:
     """What fails elsewhere is not this chain's."""
     chains = (ChainReport("a", ("a",)), ChainReport("b", ("b",)))
     report = run(case(host="a"), case(host="b", verdict=Verdict.FAIL), hosts=(host("a"), host("b")), chains=chains)
-    assert [result.state for result in chain_results(report)] == [State.CONFORMS, State.DOES_NOT_CONFORM]
+    assert [result.state for result in chain_results(report)] == [ChainState.CONFORMS, ChainState.DOES_NOT_CONFORM]
 
 
 @settings(max_examples=200, deadline=None)
@@ -119,7 +119,7 @@ def verified_only(kind: Kind, obligation: Obligation, count: int) -> list[Case]:
 def test_only_what_binds_a_chain_shows_that_it_conforms(kind: Kind, obligation: Obligation, count: int) -> None:
     """Claims, limitations and what is merely permitted or mentioned show nothing, however many of them hold."""
     binds = kind in BINDING and obligation in {MUST, SHOULD}
-    expected = State.CONFORMS if binds else State.UNDECIDED
+    expected = ChainState.CONFORMS if binds else ChainState.UNDECIDED
     assert state(run(*verified_only(kind, obligation, count))) is expected
 
 
@@ -128,8 +128,8 @@ def test_only_what_binds_a_chain_shows_that_it_conforms(kind: Kind, obligation: 
 def test_recommendations_do_not_stand_in_for_musts(why: WhyNotRun, count: int) -> None:
     """Where musts are due and none was verified, any number of shoulds that hold leave the chain undecided."""
     musts = [case(f"B-{n}", verdict=Verdict.NOT_RUN, not_run=why) for n in range(count)]
-    assert state(run(*verified_only(Kind.RECOMMENDATION, SHOULD, 50), *musts)) is State.UNDECIDED
-    assert state(run(*verified_only(Kind.REQUIREMENT, MUST, 1), *musts)) is State.CONFORMS
+    assert state(run(*verified_only(Kind.RECOMMENDATION, SHOULD, 50), *musts)) is ChainState.UNDECIDED
+    assert state(run(*verified_only(Kind.REQUIREMENT, MUST, 1), *musts)) is ChainState.CONFORMS
 
 
 @pytest.mark.parametrize("verdict", Verdict)

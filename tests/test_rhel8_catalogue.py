@@ -34,7 +34,7 @@ from rhel8_trios import (
 )
 from test_rhel8_trios import CATALOGUE, TRIOS, checks, verdict_of
 
-from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Stance
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.catalogue.trace import trace
@@ -144,7 +144,9 @@ def test_exactly_one_statement_judges_the_system_of_an_l2(guest: str, judged: st
         chain = l2(chain, rhel(version) if os_id == "rhel" else system(os_id, version))
     nested = machines(chain)[2]
     statements = [r for r in CATALOGUE if r.id.startswith("RHEL8-OS-L2")]
-    assert [r.id for r in statements if requirement_applies(r, nested).state is State.YES] == [f"RHEL8-OS-L2-{judged}"]
+    assert [r.id for r in statements if requirement_applies(r, nested).state is Applicable.YES] == [
+        f"RHEL8-OS-L2-{judged}"
+    ]
 
 
 # ---- what follows for chains
@@ -162,7 +164,7 @@ def cases(chain: Chain, run: dict[str, object]) -> Iterator[Case]:
 def case(requirement: Requirement, machine: Machine, line: dict[str, Machine], run: dict[str, object]) -> Case:
     """One requirement on one machine, as a run would report it."""
     applies = requirement_applies(requirement, machine)
-    if applies.state is State.NO:
+    if applies.state is Applicable.NO:
         verdict, reason, stance = Verdict.NOT_APPLICABLE, applies.because, applies.stance
     else:
         verdict, reason = _verdict(requirement, applies.state, line, run)
@@ -174,11 +176,11 @@ def case(requirement: Requirement, machine: Machine, line: dict[str, Machine], r
 
 
 def _verdict(
-    requirement: Requirement, state: State, line: dict[str, Machine], run: dict[str, object]
+    requirement: Requirement, state: Applicable, line: dict[str, Machine], run: dict[str, object]
 ) -> tuple[Verdict, str]:
     if requirement.id not in run:
         return Verdict.NOT_RUN, ""
-    if state is State.UNDECIDED:
+    if state is Applicable.UNDECIDED:
         return Verdict.INCONCLUSIVE, ""
     return verdict_of(run[requirement.id], requirement, line)  # type: ignore[arg-type]
 

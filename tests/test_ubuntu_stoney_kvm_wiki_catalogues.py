@@ -13,7 +13,7 @@ from recorded_machines import Chain, intel_chain, machines, system
 from rhel8_trios import UNKNOWN_OS, l0
 from suite_checks import catalogue_of, checks_of, read_only, verdict_on
 
-from pytest_nestvirt.catalogue.applicability import State, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, suite_applies
 from pytest_nestvirt.catalogue.requirement import Needs, Stance
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.inventory.host import Provider
@@ -106,13 +106,13 @@ def test_suites_judge_the_chains_that_their_documents_speak_of(chain: Chain, jud
     """All machines below a host are judged with it; a RHEL chain is left to its vendor's document."""
     for folder in IDS:
         states = {suite_applies(catalogue_of(folder).suites[0], machine).state for machine in machines(chain)}
-        assert states == {State.YES if folder in judges.split() else State.NO}, folder
+        assert states == {Applicable.YES if folder in judges.split() else Applicable.NO}, folder
 
 
 def test_unknown_system_is_judged_by_nobody_for_sure() -> None:
     """Where nothing names the system, it might be any of them."""
     for folder in IDS:
-        assert suite_applies(catalogue_of(folder).suites[0], machines(UNNAMED)[0]).state is State.UNDECIDED
+        assert suite_applies(catalogue_of(folder).suites[0], machines(UNNAMED)[0]).state is Applicable.UNDECIDED
 
 
 CONFORMING = {

@@ -10,7 +10,7 @@ import pytest
 from manifest_trios import ManifestTrio, manifest_trios
 from suite_checks import CASES, catalogue_of, checks_of, read_only, verdict_of
 
-from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.requirement import Requirement
 from pytest_nestvirt.manifests.load_manifests import load_manifests
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
@@ -58,10 +58,10 @@ def test_check_tells_them_apart(trio: ManifestTrio, index: int, find: Callable[[
     requirement = CATALOGUE.requirement(trio.requirement)
     name = "VirtualMachine/l1" if CASES[index] == "unobservable" and "SIZE" in trio.requirement else trio.item
     item = find(text, trio.violator if index == 1 and trio.violator else name)
-    allowed = {State.YES} if index < 2 else {State.YES, State.UNDECIDED}
+    allowed = {Applicable.YES} if index < 2 else {Applicable.YES, Applicable.UNDECIDED}
     applies = requirement_applies(requirement, item)
     assert applies.state in allowed, applies
-    assert suite_applies(CATALOGUE.suites[0], item).state is State.YES
+    assert suite_applies(CATALOGUE.suites[0], item).state is Applicable.YES
     verdict, reason = judge(requirement, item)
     assert verdict is trio.verdicts[index], reason
     assert "\n" not in reason
@@ -74,4 +74,4 @@ def test_no_statement_about_machines_is_asked_of_an_object(find: Callable[[str, 
     item = find(TRIOS["VR-MAN-KINDS"].conforming, "VMClass/big")
     for requirement in CATALOGUE:
         if "manifest" not in requirement.levels:
-            assert requirement_applies(requirement, item).state is State.NO, requirement.id
+            assert requirement_applies(requirement, item).state is Applicable.NO, requirement.id

@@ -13,7 +13,7 @@ from suite_checks import CASES, by_case, catalogue_of, checks_of, judged_machine
 from virtrigaud_chains import libvirt_chain, proxmox_chain, vsphere_chain
 from virtrigaud_trios import virtrigaud_trios
 
-from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.requirement import Requirement
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.manifests.load_manifests import load_manifests
@@ -49,7 +49,7 @@ def test_check_tells_the_three_apart(trio: Trio, index: int, manifests: Path) ->
     """The check gives the verdict that is expected of that chain; the suite and the statement speak of it."""
     requirement = CATALOGUE.requirement(trio.requirement)
     machine, line = machines_of(requirement, trio.chains[index], manifests)
-    allowed = {State.YES} if index < 2 else {State.YES, State.UNDECIDED}
+    allowed = {Applicable.YES} if index < 2 else {Applicable.YES, Applicable.UNDECIDED}
     applies, judges = requirement_applies(requirement, machine), suite_applies(CATALOGUE.suites[0], machine)
     assert applies.state in allowed, applies
     assert judges.state in allowed, judges
@@ -70,7 +70,7 @@ def test_a_sound_chain_of_each_provider_has_no_finding(chain: Chain, manifests: 
         if requirement.level == "manifest":
             continue
         machine, line = machines_of(requirement, chain, manifests)
-        if requirement_applies(requirement, machine).state is State.YES:
+        if requirement_applies(requirement, machine).state is Applicable.YES:
             found[name] = verdict_of(checks_of("virtrigaud")[name], requirement, line)
     wrong = {name: told for name, told in found.items() if told[0] not in {Verdict.PASS, Verdict.LIMIT_CONFIRMED}}
     assert not wrong
@@ -81,6 +81,6 @@ def test_a_libvirt_host_alone_is_not_judged(manifests: Path) -> None:
     """That its guests are made by VirtRigaud shows on no libvirt host: it takes a manifest, or a person who says so."""
     for requirement in ("VR-LIBVIRT-NESTED-ON", "VR-VER-LNX-FLAGS"):
         machine, line = judged_machine(CATALOGUE.requirement(requirement), libvirt_chain())
-        assert suite_applies(CATALOGUE.suites[0], machine).state is State.NO
+        assert suite_applies(CATALOGUE.suites[0], machine).state is Applicable.NO
         line["l1"].manifest = load_manifests([manifests]).of_machine({"l1"})
-        assert suite_applies(CATALOGUE.suites[0], machine).state is State.YES
+        assert suite_applies(CATALOGUE.suites[0], machine).state is Applicable.YES

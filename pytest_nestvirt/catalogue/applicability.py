@@ -1,7 +1,7 @@
-"""Whether a statement speaks of a machine: decided from facts and the inventory, in three values.
+"""Whether a statement applies to a machine: decided from facts and the inventory, in three values.
 
 All conditions of all levels must hold. One that surely does not hold decides for `no`, whatever else is unknown; else
-one that can't be observed leaves it `undecided`.
+one that cannot be observed leaves it `undecided`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_nestvirt.catalogue.conditions import Conditions
@@ -17,12 +18,13 @@ from pytest_nestvirt.catalogue.manifest_conditions import MANIFEST_CONDITIONS
 from pytest_nestvirt.catalogue.requirement import Level, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import attempt
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
 
 
-class State(StrEnum):
+class Applicable(StrEnum):
     """Whether it applies."""
 
     YES = "yes"
@@ -34,7 +36,7 @@ class State(StrEnum):
 class Applies:
     """Whether a statement applies to a machine, and the facts that decided it (`l0 kernel.architecture is s390x`)."""
 
-    state: State
+    state: Applicable
     because: str = ""
     stance: Stance | None = field(default=None, compare=False)
     """Set where a statement was put aside because the inventory has the machine judged as something it is not
@@ -42,10 +44,10 @@ class Applies:
 
 
 def requirement_applies(requirement: Requirement, judged: Machine | ManifestObject) -> Applies:
-    """Whether a requirement speaks of a machine in its chain of ancestors, or of an object of a manifest."""
+    """Whether a requirement applies to a machine in its chain of ancestors, or to an object of a manifest."""
     level = level_name(judged.level)
     if level not in requirement.levels:
-        return Applies(State.NO, f"it is about {' and '.join(requirement.levels)}, {judged.name} is {level}")
+        return Applies(Applicable.NO, f"it is about {' and '.join(requirement.levels)}, {judged.name} is {level}")
     return _levels(
         {level: c for level, c in requirement.applies.items() if _concerns(level, judged)}, _ancestry(judged)
     )
@@ -65,7 +67,7 @@ def suite_applies(suite: Suite, judged: Machine | ManifestObject) -> Applies:
     alternatives = [a for a in suite.applies if all(_concerns(level, judged) for level in a)]
     if not alternatives:
         return Applies(
-            State.NO, f"{judged.name} is {'an object of a manifest' if judged.level is None else 'a machine'}"
+            Applicable.NO, f"{judged.name} is {'an object of a manifest' if judged.level is None else 'a machine'}"
         )
     return _first_that_holds(_alternative(alternative, judged) for alternative in alternatives)
 
@@ -78,7 +80,7 @@ def _alternative(conditions: Mapping[Level, Conditions], machine: Machine | Mani
         return _levels(conditions, _ancestry(machine))
     ends = list(_descendants(machine, deepest))
     if not ends:
-        return Applies(State.NO, f"{machine.name} has no l{deepest} guest")
+        return Applies(Applicable.NO, f"{machine.name} has no l{deepest} guest")
     return _first_that_holds(_levels(conditions, _ancestry(end)) for end in ends)
 
 
@@ -117,10 +119,10 @@ def _one(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies: 
 
 def _negated(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies:  # noqa: ANN401 - as above
     match (seen := _ask(name, wanted, machine)).state:
-        case State.YES:
-            return Applies(State.NO, seen.because, Stance.UNSUPPORTED if name == "treat_as" else None)
-        case State.NO:
-            return Applies(State.YES, seen.because)
+        case Applicable.YES:
+            return Applies(Applicable.NO, seen.because, Stance.UNSUPPORTED if name == "treat_as" else None)
+        case Applicable.NO:
+            return Applies(Applicable.YES, seen.because)
         case _:
             return seen
 
@@ -130,11 +132,11 @@ def _ask(name: str, wanted: Any, machine: Machine | ManifestObject) -> Applies: 
     if name in {"not_", "any_"}:
         return _one(name, wanted, machine)
     where = level_name(machine.level)
-    try:
-        holds, seen = _answer(name, wanted, machine)
-    except Unobservable as unknown:
-        return Applies(State.UNDECIDED, f"{where} {unknown}")
-    return Applies(State.YES if holds else State.NO, f"{where} {seen}")
+    answer = attempt(partial(_answer, name, wanted, machine))
+    if isinstance(answer, Unobservable):
+        return Applies(Applicable.UNDECIDED, f"{where} {answer}")
+    holds, seen = answer
+    return Applies(Applicable.YES if holds else Applicable.NO, f"{where} {seen}")
 
 
 def _answer(name: str, wanted: Any, machine: Machine | ManifestObject) -> tuple[bool, str]:  # noqa: ANN401 - as above
@@ -146,25 +148,25 @@ def _answer(name: str, wanted: Any, machine: Machine | ManifestObject) -> tuple[
 def _all_hold(answers: Iterable[Applies]) -> Applies:
     undecided, held = None, []
     for answer in answers:
-        if answer.state is State.NO:
+        if answer.state is Applicable.NO:
             return answer
-        if answer.state is State.UNDECIDED:
+        if answer.state is Applicable.UNDECIDED:
             undecided = undecided or answer
         else:
             held.append(answer.because)
-    return undecided or Applies(State.YES, _joined(held))
+    return undecided or Applies(Applicable.YES, _joined(held))
 
 
 def _first_that_holds(answers: Iterable[Applies]) -> Applies:
     undecided, refused = None, []
     for answer in answers:
-        if answer.state is State.YES:
+        if answer.state is Applicable.YES:
             return answer
-        if answer.state is State.UNDECIDED:
+        if answer.state is Applicable.UNDECIDED:
             undecided = undecided or answer
         else:
             refused.append(answer.because)
-    return undecided or Applies(State.NO, _joined(refused))
+    return undecided or Applies(Applicable.NO, _joined(refused))
 
 
 def _joined(reasons: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
-"""Whom a statement speaks of: the conditions that `applies:` may name, and their grammar.
+"""What a statement applies to: the conditions that `applies:` may name, and their grammar.
 
 Every key is one condition on one machine; all keys of a mapping must hold. A list means "one of these"; a single word
-may stand without its list. What a condition looks at, and when it can't be decided, stands in `applicability`.
+may be given without a list. What a condition looks at, and when it cannot be decided, is in `applicability`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Conditions(BaseModel):
     power8_compat: bool | None = None
     """Whether a newer POWER processor runs in POWER8 compatibility mode."""
     os: Words = ()
-    """Operating system expressions (`rhel`, `rhel >= 8.2`); `treat_as` of the inventory counts."""
+    """Operating system expressions (`rhel`, `rhel >=8.2`, `rhel >=8.2 <9`); `treat_as` of the inventory counts."""
     os_strict: Words = ()
     """The same for what the system really is: `treat_as` does not count."""
     kernel: Words = ()

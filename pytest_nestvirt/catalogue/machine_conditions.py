@@ -1,16 +1,17 @@
-"""Whether a statement speaks of a machine: the conditions that can be asked of one, each with what was seen."""
+"""Whether a statement applies to a machine: the conditions that can be asked of one, each with what was seen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pytest_nestvirt.catalogue.conditions import kernel_expression
 from pytest_nestvirt.derived.describe import describe
 from pytest_nestvirt.derived.runs import parsed, runs
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.render import render
+from pytest_nestvirt.observation.unknown import either
 
 
 def _member(path: str) -> Callable[[Machine, Any], tuple[bool, str]]:
@@ -26,19 +27,16 @@ def _member(path: str) -> Callable[[Machine, Any], tuple[bool, str]]:
 
 def _parent_provider(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
     if machine.parent is None:
-        return False, "stands in nothing"
+        return False, "is not a guest"
     provider = machine.parent.declared.provider
-    return provider in wanted, f"stands in {machine.parent.name}, whose provider is {provider}"
+    return provider in wanted, f"is a guest of {machine.parent.name} (provider: {provider})"
 
 
 def _treat_as(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
     assumed = machine.declared.treat_as
     if assumed is None or assumed not in wanted:
         return False, f"declared.treat_as is {assumed or 'not set'}"
-    try:
-        really = machine.os.id
-    except Unobservable:
-        really = "unknown"
+    really = machine.os.id
     return really != assumed, f"runs {really}, judged as {assumed} (treat_as)"
 
 
@@ -51,7 +49,7 @@ def _os_strict(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
 
 
 def _runs_any(machine: Machine, wanted: tuple[str, ...], *, strict: bool) -> tuple[bool, str]:
-    return any(runs(machine, expression, strict=strict) for expression in wanted), _system(machine)
+    return either(*(partial(runs, machine, expression, strict=strict) for expression in wanted)), _system(machine)
 
 
 def _system(machine: Machine) -> str:
@@ -90,7 +88,12 @@ def _domain_known(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: 
 
 def _manifested(machine: Machine, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - as above
     found = any(one.manifest is not None for one in (machine, *machine.guests))
-    return found is wanted, f"is {'' if found else 'not '}told of by a VirtualMachine of the manifests, by name"
+    return (
+        found is wanted,
+        "has the name of a VirtualMachine in the manifests"
+        if found
+        else "no VirtualMachine in the manifests has this name",
+    )
 
 
 MACHINE_CONDITIONS: Mapping[str, Callable[[Machine, Any], tuple[bool, str]]] = {

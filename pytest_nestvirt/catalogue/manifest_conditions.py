@@ -1,4 +1,4 @@
-"""Whether a statement speaks of an object of a manifest: the conditions that can be asked of one."""
+"""Whether a statement applies to an object of a manifest: the conditions that can be asked of one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _nested(item: ManifestObject, wanted: bool) -> tuple[bool, str]:  # noqa: FB
 
 
 def _provider(item: ManifestObject, wanted: tuple[str, ...]) -> tuple[bool, str]:
-    """A class holds for the providers of all its machines; with several of them it is no one's alone."""
+    """A class holds for the providers of all its machines; with several of them it belongs to none alone."""
     if not isinstance(item, VmClass | VirtualMachine):
         raise Unobservable(item.place, f"{item.kind} has no provider")
     return item.providers <= set(wanted), f"provider is {', '.join(sorted(item.providers))}"

@@ -58,7 +58,7 @@ UNDECIDED = frozenset(
         Verdict.WAIVED,
     }
 )
-"""Verdicts after which nobody knows whether the statement holds."""
+"""Verdicts after which it is unknown whether the statement holds."""
 
 
 class _Model(BaseModel):
@@ -74,7 +74,7 @@ class Requirement(_Model):
     statement: Text
     """What the document says, in this project's words."""
     level: Level
-    """Whose host the verdict is about: the deepest level the check looks at."""
+    """The level of the host that the verdict is about: the deepest that the check looks at."""
     also: Literal["manifest"] | None = None
     """Set where the same is asked of the manifest from which a machine is made, by a check of its own."""
     kind: Kind
@@ -92,10 +92,10 @@ class Requirement(_Model):
     """What a verdict on this requirement says about the support of the chain; None: nothing.
 
     Where the file declares any, the verdicts of `UNDECIDED` that it leaves out say `not-stated`: a chain is not
-    supported on the strength of a question that nobody answered.
+    supported on the strength of an unanswered question.
     """
     note: str = ""
-    """Contradictions and traps, for `explain`."""
+    """Where the document is at odds with others or with itself, and traps, for `explain`."""
 
     @field_validator("stance")
     @classmethod
@@ -117,7 +117,7 @@ class Requirement(_Model):
         return self
 
     def _reject_misplaced_keys(self) -> None:
-        """A machine stands below its ancestors; manifests are no level of a chain."""
+        """A machine is below its ancestors; a manifest is not a level of a chain."""
         for level, conditions in self.applies.items():
             if "manifest" in {level, self.level}:
                 if level not in self.levels:
@@ -145,7 +145,7 @@ class Source(_Model):
 
 
 class Suite(_Model):
-    """One folder: a source, whom it speaks of, its requirements."""
+    """One folder: a source, what it applies to, its requirements."""
 
     source: Source
     applies: tuple[dict[Level, Conditions], ...]
@@ -161,14 +161,14 @@ class Suite(_Model):
             for level, conditions in alternative.items():
                 if level == "manifest" and len(alternative) > 1:
                     raise ValueError(
-                        "`applies`: manifests are no level of a chain; make them an alternative of their own"
+                        "`applies`: a manifest is not a level of a chain; make it an alternative of its own"
                     )
                 conditions.reject_misplaced_keys(of_object=level == "manifest")
         return self
 
     @property
     def speaks_of_support(self) -> bool:
-        """Whether any statement has something to say about support; a wiki, say, speaks for no vendor."""
+        """Whether any statement has something to say about support; a wiki, say, represents no vendor."""
         return any(requirement.stance for requirement in self.requirements)
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from pytest_nestvirt.lab.locking import use
 from pytest_nestvirt.lab.machine import bochs
 from pytest_nestvirt.lab.machine.console import last_lines, read
 from pytest_nestvirt.lab.machine.ports import free_port
-from pytest_nestvirt.lab.machine.saved_state import Snapshot, save, snapshot_of, wait_for_restore
+from pytest_nestvirt.lab.machine.saved_state import SavedState, save, saved_state_of, wait_for_restore
 from pytest_nestvirt.lab.machine.watch import Watched, watch
 from pytest_nestvirt.lab.packages.store import Announce
 from pytest_nestvirt.lab.problem import LabError
@@ -42,21 +42,21 @@ class Up:
     retried: tuple[str, ...] = ()
     """Why earlier attempts failed, one line each."""
     restored: bool = False
-    """Whether it came from a snapshot."""
+    """Whether it came from a saved state."""
 
 
 def bring_up(case: LabCase, lab: LabDirectory, supplies: Supplies, announce: Announce, *, cold: bool = False) -> Up:
     """Bring a case up in its directory and wait until its innermost machine answers. Raises `LabError`.
 
-    It comes from its snapshot where there is one, unless it is to start `cold`.
+    It comes from its saved state where there is one, unless it is to start `cold`.
     """
     began = time.monotonic()
-    snapshot = snapshot_of(case, supplies) if case.snapshots else None
-    emulator = _restored(case, lab, supplies, snapshot, announce) if snapshot and not cold else None
+    saved = saved_state_of(case, supplies) if case.snapshots else None
+    emulator = _restored(case, lab, supplies, saved, announce) if saved and not cold else None
     restored = emulator is not None
     retried: tuple[str, ...] = ()
     if emulator is None:
-        emulator, retried = _booted(case, lab, supplies, snapshot, announce)
+        emulator, retried = _booted(case, lab, supplies, saved, announce)
     up = Up(lab, emulator, time.monotonic() - began, retried, restored)
     lab.up.write_text(json.dumps(_told(case, supplies, up), indent=1) + "\n", "utf-8")
     return up
@@ -75,7 +75,7 @@ def _told(case: LabCase, supplies: Supplies, up: Up) -> dict[str, object]:
 
 
 def _booted(
-    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot | None, announce: Announce
+    case: LabCase, lab: LabDirectory, supplies: Supplies, saved: SavedState | None, announce: Announce
 ) -> tuple[subprocess.Popen[bytes], tuple[str, ...]]:
     """Start it from nothing, as often as the case allows; the emulator, and why earlier attempts failed."""
     retried: list[str] = []
@@ -86,8 +86,8 @@ def _booted(
         try:
             watch(Watched(case, lab, emulator), announce)
             _answer(case, lab, announce)
-            if snapshot is not None:
-                _keep(lab, keys, snapshot, announce)
+            if saved is not None:
+                _keep(lab, keys, saved, announce)
                 _answer(case, lab, announce)
         except LabError as error:
             end_marked(lab.path)
@@ -103,43 +103,43 @@ def _booted(
             return emulator, tuple(retried)
 
 
-def _keep(lab: LabDirectory, keys: Keys, snapshot: Snapshot, announce: Announce) -> None:
+def _keep(lab: LabDirectory, keys: Keys, saved: SavedState, announce: Announce) -> None:
     try:
-        announce(f"kept for the next time, in {save(lab, keys, snapshot):.1f} s")
+        announce(f"state saved ({save(lab, keys, saved):.1f} s)")
     except (LabError, OSError) as error:
-        announce(f"no snapshot was taken: {error}")
+        announce(f"no saved state was taken: {error}")
 
 
 def _restored(
-    case: LabCase, lab: LabDirectory, supplies: Supplies, snapshot: Snapshot, announce: Announce
+    case: LabCase, lab: LabDirectory, supplies: Supplies, saved: SavedState, announce: Announce
 ) -> subprocess.Popen[bytes] | None:
-    """The emulator, if it came up from its snapshot; a snapshot that does not work is removed."""
-    if lab.monitor is None or not use(snapshot.directory):
+    """The emulator, if it came up from its saved state; a saved state that does not work is removed."""
+    if lab.monitor is None or not use(saved.directory):
         return None
     try:
-        shutil.copy(snapshot.console, lab.earlier_console)
-        keys = snapshot.keys
+        shutil.copy(saved.console, lab.earlier_console)
+        keys = saved.keys
     except (LabError, OSError) as error:
-        _useless(snapshot, lab, error, announce)
+        _useless(saved, lab, error, announce)
         return None
-    emulator = _start(case, lab, supplies, keys, "-incoming", snapshot.source)
+    emulator = _start(case, lab, supplies, keys, "-incoming", saved.source)
     try:
         wait_for_restore(lab)
-        announce("restored from a snapshot")
+        announce("restored from a saved state")
         _answer(case, lab, announce)
     except LabError as error:
         end_marked(lab.path)
         emulator.wait()
-        _useless(snapshot, lab, error, announce)
+        _useless(saved, lab, error, announce)
         return None
     return emulator
 
 
-def _useless(snapshot: Snapshot, lab: LabDirectory, why: Exception, announce: Announce) -> None:
-    snapshot.forget()
+def _useless(saved: SavedState, lab: LabDirectory, why: Exception, announce: Announce) -> None:
+    saved.forget()
     for console in (lab.console, lab.earlier_console):
         console.unlink(missing_ok=True)
-    announce(f"the snapshot is of no use and has been removed: {why}")
+    announce(f"the saved state is of no use and has been removed: {why}")
 
 
 def _start(case: LabCase, lab: LabDirectory, supplies: Supplies, keys: Keys, *more: str) -> subprocess.Popen[bytes]:

@@ -1,6 +1,6 @@
 """Keys made for one lab: nothing of the user's own is ever handed to a machine.
 
-A lab that is booted has new ones; one that is restored from a snapshot has those of the lab that the snapshot is of.
+A lab that is booted has new ones; one that is restored from a saved state has those of the lab that was saved.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was read of a section, complete or not, for facts that look for signs: a sign in half a log is a sign.
+"""What was read of a section, complete or not, for facts that look for signs: a match in a truncated log still counts.
 
 Nothing follows from the absence of one; a fact that has to know that something is not there reads the whole section.
 """
@@ -6,8 +6,10 @@ Nothing follows from the absence of one; a fact that has to know that something 
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from pytest_nestvirt.observation.fact import Reader, Unobservable
+from pytest_nestvirt.observation.unknown import attempt
 
 LOG = ("sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg")
 LSCPU = "sos_commands/processor/lscpu"
@@ -15,10 +17,8 @@ LSCPU = "sos_commands/processor/lscpu"
 
 def seen_text(reader: Reader, *names: str) -> str:
     """What was read of the first of these sections, without white space around it; empty if nothing was."""
-    try:
-        return reader.section(*names).text.strip()
-    except Unobservable:
-        return ""
+    section = attempt(partial(reader.section, *names))
+    return "" if isinstance(section, Unobservable) else section.text.strip()
 
 
 def seen_log(reader: Reader) -> str:

@@ -27,7 +27,7 @@ from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport
 from pytest_nestvirt.verdict import VERIFIED, Kind, Obligation, Verdict
 
 
-class State(StrEnum):
+class ChainState(StrEnum):
     """What the verdicts of one chain amount to."""
 
     DOES_NOT_CONFORM = "does not conform"
@@ -37,7 +37,7 @@ class State(StrEnum):
     CONFORMS = "conforms"
 
 
-CONFORMING = frozenset({State.CONFORMS, State.WITH_WARNINGS})
+CONFORMING = frozenset({ChainState.CONFORMS, ChainState.WITH_WARNINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ class ChainResult:
     """Whether the run left nothing out that it should have looked at."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> ChainState:
         """The one word."""
         verdicts = {case.verdict for case in self.cases}
         if Verdict.FAIL in verdicts:
-            return State.DOES_NOT_CONFORM
+            return ChainState.DOES_NOT_CONFORM
         if not verdicts & VERIFIED:
-            return State.NOTHING_VERIFIED
+            return ChainState.NOTHING_VERIFIED
         if not self.complete or self.unreachable or self.contradictions or any(map(leaves_open, self.cases)):
-            return State.UNDECIDED
+            return ChainState.UNDECIDED
         if not shows_conformity(self.cases):
-            return State.UNDECIDED
-        return State.WITH_WARNINGS if verdicts & {Verdict.WARN, Verdict.WAIVED} else State.CONFORMS
+            return ChainState.UNDECIDED
+        return ChainState.WITH_WARNINGS if verdicts & {Verdict.WARN, Verdict.WAIVED} else ChainState.CONFORMS
 
     @property
     def unreachable(self) -> tuple[HostReport, ...]:

@@ -24,7 +24,7 @@ from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.report import files
 from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, level_label
 from pytest_nestvirt.report.case_text import evidence_text, render_case
-from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, State, chain_results, is_unreachable
+from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, ChainState, chain_results, is_unreachable
 from pytest_nestvirt.report.sanitize import block, plain
 from pytest_nestvirt.report.writing import write_whole
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
@@ -159,7 +159,7 @@ def _untold(result: ChainResult, run: RunReport, test_cases: Sequence[junit_xml.
     """Why the chain does not conform, if none of its test cases says so; empty otherwise."""
     if result.state in CONFORMING or any(case.is_failure() or case.is_error() for case in test_cases):
         return ""
-    if result.state is State.NOTHING_VERIFIED:
+    if result.state is ChainState.NOTHING_VERIFIED:
         return "no requirement of this chain was verified"
     if result.contradictions:
         return "; ".join(result.contradictions)

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from pytest_nestvirt.catalogue.requirement import Needs, Stance
 from pytest_nestvirt.report.case import Case, HostReport, RunReport, StanceReport, WhyNotRun, level_label
-from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, State, chain_results, verified, was_left_out
+from pytest_nestvirt.report.chain_state import (
+    CONFORMING,
+    ChainResult,
+    ChainState,
+    chain_results,
+    verified,
+    was_left_out,
+)
 from pytest_nestvirt.report.layout import UNBROKEN, Line, Style, cut, labelled, wrap
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.verdict import Obligation, Verdict
@@ -80,9 +87,9 @@ def _doubtful_support(result: ChainResult) -> list[str]:
 
 def _colour(result: ChainResult) -> Style:
     """Green is for what its vendors support, too."""
-    if result.state is State.DOES_NOT_CONFORM:
+    if result.state is ChainState.DOES_NOT_CONFORM:
         return "red"
-    return "yellow" if result.state is not State.CONFORMS or _doubtful_support(result) else "green"
+    return "yellow" if result.state is not ChainState.CONFORMS or _doubtful_support(result) else "green"
 
 
 def _host_label(host: HostReport) -> str:

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TypeAlias
 
-from pytest_nestvirt.catalogue.applicability import State, requirement_applies, suite_applies
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Stance, Suite, level_name
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
@@ -162,18 +162,18 @@ class Plan:
         for requirement in suite.requirements:
             if level_name(judged.level) not in requirement.levels:
                 continue
-            if applies is not None and applies.state is State.NO:
+            if applies is not None and applies.state is Applicable.NO:
                 because = f"{suite.source.id} does not apply here: {applies.because}"
                 yield Planned(suite, requirement, judged, Fate.NOT_APPLICABLE, because)
             else:
-                undecided = applies.because if applies is not None and applies.state is State.UNDECIDED else ""
+                undecided = applies.because if applies is not None and applies.state is Applicable.UNDECIDED else ""
                 yield self._planned(suite, requirement, judged, undecided)
 
     def _planned(self, suite: Suite, requirement: Requirement, judged: Judged, suite_undecided: str) -> Planned:
         applies = requirement_applies(requirement, judged)
-        if applies.state is State.NO:
+        if applies.state is Applicable.NO:
             return Planned(suite, requirement, judged, Fate.NOT_APPLICABLE, applies.because, applies.stance)
-        undecided = suite_undecided or (applies.because if applies.state is State.UNDECIDED else "")
+        undecided = suite_undecided or (applies.because if applies.state is Applicable.UNDECIDED else "")
         return Planned(suite, requirement, judged, *self._fate(requirement, judged, undecided))
 
     def _fate(self, requirement: Requirement, judged: Judged, undecided: str) -> tuple[Fate, str]:

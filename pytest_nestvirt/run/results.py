@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 
-from pytest_nestvirt.catalogue.conflicts import conflicts
+from pytest_nestvirt.catalogue.disagreements import conflicts
 from pytest_nestvirt.catalogue.requirement import Stance, Suite, level_name
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.collect.fleet import Collected
@@ -16,7 +16,7 @@ from pytest_nestvirt.derived.identity import contradiction
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.unknown import known_or
 from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, StanceReport
-from pytest_nestvirt.report.chain_state import State, chain_results
+from pytest_nestvirt.report.chain_state import ChainState, chain_results
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.manifest_reports import manifest_reports
@@ -164,5 +164,5 @@ def _processor(machine: Machine) -> str:
 
 def verified_nothing(report: RunReport) -> list[str]:
     """Names of the chains of which nothing at all was verified; a partial run is asked about the whole only."""
-    empty = [result.chain.name for result in chain_results(report) if result.state is State.NOTHING_VERIFIED]
+    empty = [result.chain.name for result in chain_results(report) if result.state is ChainState.NOTHING_VERIFIED]
     return empty if report.complete or len(empty) == len(report.chains) else []

@@ -6,7 +6,7 @@ from pytest_nestvirt.lab.cases.amd_cases import AMD_CASES
 from pytest_nestvirt.lab.cases.architectures import ARM64, S390X
 from pytest_nestvirt.lab.cases.emulators import QEMU_ARM, QEMU_S390X
 from pytest_nestvirt.lab.cases.intel_cases import INTEL_CASES
-from pytest_nestvirt.lab.cases.lab_case import Expected, LabCase, Machine
+from pytest_nestvirt.lab.cases.lab_case import Expected, LabCase, LabMachine
 from pytest_nestvirt.lab.cases.power_cases import POWER_CASES
 from pytest_nestvirt.lab.problem import LabError
 from pytest_nestvirt.verdict import Verdict
@@ -17,7 +17,7 @@ IBMZ_NO_SIE = LabCase(
     architecture=S390X,
     emulator=QEMU_S390X,
     machines=(
-        Machine(
+        LabMachine(
             options=("-machine", "s390-ccw-virtio,accel=tcg", "-cpu", "max", "-nodefaults"),
             memory=1024,
             seconds=5,
@@ -42,7 +42,7 @@ ARM64_HOST = LabCase(
     architecture=ARM64,
     emulator=QEMU_ARM,
     machines=(
-        Machine(
+        LabMachine(
             options=("-machine", "virt,virtualization=on,gic-version=3,accel=tcg", "-cpu", "cortex-a72", "-nodefaults"),
             memory=1024,
             seconds=3,

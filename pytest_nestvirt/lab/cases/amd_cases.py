@@ -7,7 +7,7 @@ from dataclasses import replace
 from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.lab.cases.architectures import AMD64, AMD64_LIBVIRT, PC_OVER_KVM
 from pytest_nestvirt.lab.cases.emulators import QEMU_X86
-from pytest_nestvirt.lab.cases.lab_case import Domain, Expected, LabCase, Machine
+from pytest_nestvirt.lab.cases.lab_case import Domain, Expected, LabCase, LabMachine
 from pytest_nestvirt.verdict import Verdict
 
 PASS, FAIL, WARN, BLOCKED = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.BLOCKED
@@ -24,9 +24,9 @@ _AS_HARDWARE = (
     *("-smbios", "type=1,manufacturer=nestvirt lab,product=Emulated EPYC,version=1"),
     *("-smbios", "type=3,manufacturer=nestvirt lab"),
 )
-_AMD_L0 = Machine(options=(*_EMULATED_EPYC, *_AS_HARDWARE), memory=1536, seconds=4, kvm="kvm_amd")
-_AMD_L1 = Machine(options=PC_OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
-_AMD_L2 = Machine(options=PC_OVER_KVM, memory=256, seconds=20, disk="")
+_AMD_L0 = LabMachine(options=(*_EMULATED_EPYC, *_AS_HARDWARE), memory=1536, seconds=4, kvm="kvm_amd")
+_AMD_L1 = LabMachine(options=PC_OVER_KVM, memory=768, seconds=7, kvm="kvm_amd")
+_AMD_L2 = LabMachine(options=PC_OVER_KVM, memory=256, seconds=20, disk="")
 _AMD_L0_PASSES = ("KWIKI-DISTRO-OVERRIDE", "KWIKI-PARAM-VALUES", "KWIKI-PERSIST-AMD")
 _AMD_L1_PASSES = ("KWIKI-TERM-L1", "KWIKI-L1-CPU-HOST", "KWIKI-L1-NAMED-MODEL", "KWIKI-UB-SIGNS")
 
@@ -83,7 +83,7 @@ AMD_NESTED_OFF = replace(
 )
 
 _LIBVIRT_L0 = replace(_AMD_L0, memory=2048, seconds=11, systemd=True)
-_DOMAIN = Machine(options=(), memory=768, seconds=18, kvm="kvm_amd")
+_DOMAIN = LabMachine(options=(), memory=768, seconds=18, kvm="kvm_amd")
 _PASSTHROUGH, _HOST_MODEL, _NO_CPU = (
     Domain("<cpu mode='host-passthrough'/>"),
     Domain("<cpu mode='host-model'/>"),

@@ -7,15 +7,15 @@ from dataclasses import replace
 from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.lab.cases.architectures import PC_OVER_KVM, VMX
 from pytest_nestvirt.lab.cases.emulators import BOCHS
-from pytest_nestvirt.lab.cases.lab_case import Expected, LabCase, Machine
+from pytest_nestvirt.lab.cases.lab_case import Expected, LabCase, LabMachine
 from pytest_nestvirt.verdict import Verdict
 
 PASS, FAIL, WARN = Verdict.PASS, Verdict.FAIL, Verdict.WARN
 BLOCKED, INCONCLUSIVE, CONFIRMED = Verdict.BLOCKED, Verdict.INCONCLUSIVE, Verdict.LIMIT_CONFIRMED
 
-_HASWELL = Machine(options=("model=corei7_haswell_4770",), memory=1280, seconds=22, kvm="kvm_intel", disk="/dev/sdb")
-_INTEL_L1 = Machine(options=PC_OVER_KVM, memory=640, seconds=30, kvm="kvm_intel")
-_INTEL_L2 = Machine(options=PC_OVER_KVM, memory=256, seconds=43, disk="")
+_HASWELL = LabMachine(options=("model=corei7_haswell_4770",), memory=1280, seconds=22, kvm="kvm_intel", disk="/dev/sdb")
+_INTEL_L1 = LabMachine(options=PC_OVER_KVM, memory=640, seconds=30, kvm="kvm_intel")
+_INTEL_L2 = LabMachine(options=PC_OVER_KVM, memory=256, seconds=43, disk="")
 _UNSUPPORTED = {"rhel8": Stance.UNSUPPORTED}
 # Bochs writes its own name into its firmware, and no maker of a machine: nothing shows hardware, and nothing a hypervisor.
 _INTEL_L0_EXPECTED = {

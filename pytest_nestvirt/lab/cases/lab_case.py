@@ -60,7 +60,7 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class LabMachine:
     """One level of a lab."""
 
     options: tuple[str, ...]
@@ -114,7 +114,7 @@ class LabCase:
     title: str
     architecture: Architecture
     emulator: Emulator
-    machines: tuple[Machine, ...]
+    machines: tuple[LabMachine, ...]
     """The outermost first; L0, L1 and L2 are their names."""
     expected: Expected
     treat_as: str = ""

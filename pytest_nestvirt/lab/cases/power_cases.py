@@ -7,13 +7,13 @@ from dataclasses import replace
 from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.lab.cases.architectures import PPC64EL
 from pytest_nestvirt.lab.cases.emulators import QEMU_10_PPC, QEMU_PPC
-from pytest_nestvirt.lab.cases.lab_case import Expected, LabCase, Machine
+from pytest_nestvirt.lab.cases.lab_case import Expected, LabCase, LabMachine
 from pytest_nestvirt.verdict import Verdict
 
 PASS, FAIL, BLOCKED, CONFIRMED = Verdict.PASS, Verdict.FAIL, Verdict.BLOCKED, Verdict.LIMIT_CONFIRMED
 
 # Without -nodefaults a powernv machine has its PCIe buses, and can be switched off.
-_POWERNV = Machine(
+_POWERNV = LabMachine(
     options=("-machine", "powernv9,accel=tcg", "-cpu", "POWER9", "-nic", "none", "-serial", "none"),
     memory=3072,
     seconds=11,
@@ -24,7 +24,7 @@ _POWERNV = Machine(
 # The first firmware of QEMU's own for pseries (x-vof) boots in a third of SLOF's time; the mitigations that KVM on an
 # emulated POWER9 can't offer have to be declined by name.
 _PSERIES = "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off,accel=kvm"
-_POWER_L1 = Machine(
+_POWER_L1 = LabMachine(
     options=("-machine", f"{_PSERIES},cap-nested-hv=on", "-cpu", "host"), memory=1024, seconds=8, kvm="kvm_hv"
 )
 
@@ -48,7 +48,7 @@ POWER9 = LabCase(
 )
 
 # The memory of a guest of an emulated POWER9 has to be a multiple of 256 MiB.
-_POWER_L2 = Machine(options=("-machine", _PSERIES, "-cpu", "host"), memory=512, seconds=12, disk="")
+_POWER_L2 = LabMachine(options=("-machine", _PSERIES, "-cpu", "host"), memory=512, seconds=12, disk="")
 
 POWER9_3 = replace(
     POWER9,

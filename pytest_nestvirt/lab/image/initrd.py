@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nestvirt.lab.cases.lab_case import LabCase, Machine
+from pytest_nestvirt.lab.cases.lab_case import LabCase, LabMachine
 from pytest_nestvirt.lab.image import domain_guest, qemu_command, systemd
 from pytest_nestvirt.lab.image.kernel_image import BASE, ON_DISK, USERLAND, Image
 from pytest_nestvirt.lab.image.overlay import QEMUS_OWN, Guest, Settings, overlay
@@ -20,7 +20,7 @@ def own_archive(case: LabCase, keys: Keys) -> bytes:
     return _overlay(case, 0, keys)
 
 
-def _archives(machine: Machine) -> tuple[str, ...]:
+def _archives(machine: LabMachine) -> tuple[str, ...]:
     return (BASE,) if machine.disk else (BASE, USERLAND)
 
 
@@ -42,7 +42,7 @@ def _overlay(case: LabCase, number: int, keys: Keys) -> bytes:
     return overlay(settings)
 
 
-def _files(machine: Machine) -> dict[str, str]:
+def _files(machine: LabMachine) -> dict[str, str]:
     modprobe = {"etc/modprobe.d/kvm.conf": machine.modprobe} if machine.modprobe else {}
     return {**modprobe, **(systemd.FILES if machine.systemd else {})}
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_nestvirt.lab.cases.lab_case import LabCase, Machine
+from pytest_nestvirt.lab.cases.lab_case import LabCase, LabMachine
 from pytest_nestvirt.lab.image.kernel_image import DISK, KERNEL, ON_DISK
 from pytest_nestvirt.lab.image.outermost import Outermost
 
@@ -60,7 +60,7 @@ def _serial(case: LabCase) -> tuple[str, ...]:
     return ("-serial", "chardev:console")
 
 
-def _devices(case: LabCase, machine: Machine, disk: str, port: int) -> Iterator[str]:
+def _devices(case: LabCase, machine: LabMachine, disk: str, port: int) -> Iterator[str]:
     architecture = case.architecture
     if machine.disk:
         yield from ("-drive", f"if=none,id=disk,format=raw,readonly=on,file={disk}")

@@ -1,6 +1,6 @@
 """Machines that are kept running on disk: a lab that has come up once comes up again in seconds.
 
-A snapshot holds the keys of the lab it was taken of, which open nothing but machines restored from it; its directory is
+A saved state holds the keys of the lab it was taken of, which open nothing but machines restored from it; its directory is
 the user's alone. It is taken while every level is idle: with a processor inside a guest, QEMU writes one that can't be
 loaded ("vCPU set in guest-mode inconsistent with migrated kernel nested state").
 """
@@ -38,8 +38,8 @@ _HALTED = re.compile(r"HLT=(\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A snapshot on disk: the state of the outermost machine, with all that runs inside it."""
+class SavedState:
+    """A saved state on disk: of the outermost machine, with all that runs inside it."""
 
     directory: Path
 
@@ -49,7 +49,7 @@ class Snapshot:
         try:
             return Keys.from_json(json.loads((self.directory / _KEYS).read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
-            raise LabError(f"lab: the snapshot {self.directory.name} has no keys") from None
+            raise LabError(f"lab: the saved state {self.directory.name} has no keys") from None
 
     @property
     def console(self) -> Path:
@@ -66,8 +66,8 @@ class Snapshot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def snapshot_of(case: LabCase, supplies: Supplies) -> Snapshot:
-    """Where the snapshot of a case is kept; whether there is one is another question.
+def saved_state_of(case: LabCase, supplies: Supplies) -> SavedState:
+    """Where the saved state of a case is kept; whether there is one is another question.
 
     Its name comes of all that the machines are made of and told, but for their keys.
     """
@@ -75,22 +75,22 @@ def snapshot_of(case: LabCase, supplies: Supplies) -> Snapshot:
     told = own_archive(case, Keys(nobody, dict.fromkeys(case.levels, nobody)))
     command = "\0".join(outer_command(Outermost(case, supplies, LabDirectory(Path("/")), 0))).encode()
     key = hashlib.sha256(told + command).hexdigest()[:20]
-    return Snapshot(cache_directory() / "snapshots" / f"{case.name}-{key}")
+    return SavedState(cache_directory() / "snapshots" / f"{case.name}-{key}")
 
 
 def _monitor(lab: LabDirectory) -> Monitor:
     if lab.monitor is None:
         raise LabError(
-            f"lab: {lab.path} has too long a name for a monitor, so that no snapshot can be taken or restored"
+            f"lab: {lab.path} has too long a name for a monitor, so that no saved state can be written or restored"
         )
     return Monitor(lab.monitor)
 
 
-def save(lab: LabDirectory, keys: Keys, snapshot: Snapshot) -> float:
+def save(lab: LabDirectory, keys: Keys, saved: SavedState) -> float:
     """Keep a lab that is up, which then goes on; the seconds that it stood still. Raises `LabError` or OSError."""
-    snapshot.directory.parent.mkdir(parents=True, exist_ok=True)
+    saved.directory.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix=_SAVING, dir=snapshot.directory.parent) as made_in,
+        tempfile.TemporaryDirectory(prefix=_SAVING, dir=saved.directory.parent) as made_in,
         alone(Path(made_in)),
         _monitor(lab) as monitor,
     ):
@@ -105,17 +105,17 @@ def save(lab: LabDirectory, keys: Keys, snapshot: Snapshot) -> float:
             _write(monitor, result / STATE)
         finally:
             monitor.run("cont")
-        if not snapshot.directory.exists():
-            result.rename(snapshot.directory)
-        _forget_others(snapshot)
+        if not saved.directory.exists():
+            result.rename(saved.directory)
+        _forget_others(saved)
         return time.monotonic() - began
 
 
-def _forget_others(snapshot: Snapshot) -> None:
+def _forget_others(saved: SavedState) -> None:
     """Remove those of the same case over an older image or emulator: half a gigabyte each."""
-    case = snapshot.directory.name.rpartition("-")[0]
-    for other in snapshot.directory.parent.iterdir():
-        if other != snapshot.directory and other.name.rpartition("-")[0] == case:
+    case = saved.directory.name.rpartition("-")[0]
+    for other in saved.directory.parent.iterdir():
+        if other != saved.directory and other.name.rpartition("-")[0] == case:
             _forget_unused(other)
 
 
@@ -137,7 +137,7 @@ def _stop_idle(monitor: Monitor) -> None:
                 return
             monitor.run("cont")
         time.sleep(_BETWEEN)
-    raise LabError("lab: the machine is never idle, so that no snapshot can be taken")
+    raise LabError("lab: the machine is never idle, so that its state cannot be saved")
 
 
 def _waits(monitor: Monitor) -> bool:
@@ -153,7 +153,7 @@ def _write(monitor: Monitor, state: Path) -> None:
     # A machine that is still being written when it is told to go on stands still for good once it has been.
     monitor.run("migrate_cancel")
     _migrated(monitor)
-    raise LabError(f"lab: the snapshot could not be written: {ended}")
+    raise LabError(f"lab: the saved state could not be written: {ended}")
 
 
 def _migrated(monitor: Monitor) -> str:
@@ -173,7 +173,7 @@ def wait_for_restore(lab: LabDirectory) -> None:
         until = time.monotonic() + _SAVING_SECONDS
         while monitor.run("query-status")["status"] == "inmigrate":
             if time.monotonic() > until:
-                raise LabError("lab: the snapshot was not loaded in time")
+                raise LabError("lab: the saved state was not loaded in time")
             time.sleep(0.02)
         # It was stopped when it was saved, and wakes up as it was.
         monitor.run("cont")

@@ -9,11 +9,11 @@ import pytest
 from report_runs import case, host, run
 from suite_checks import catalogue_of
 
-from pytest_nestvirt.catalogue.conflicts import (
-    Contradiction,
+from pytest_nestvirt.catalogue.disagreements import (
+    Disagreement,
     conflicts,
-    embedded_contradictions,
-    load_contradictions,
+    embedded_disagreements,
+    load_disagreements,
 )
 from pytest_nestvirt.catalogue.load_catalogue import CatalogueError
 from pytest_nestvirt.catalogue.requirement import Stance
@@ -22,10 +22,10 @@ from pytest_nestvirt.report.result_json import load_json, write_json
 from pytest_nestvirt.report.summary import summary_lines
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
-TWO = Contradiction(
+TWO = Disagreement(
     id="B-90", about="Who is right.", sides=(("ACME-ONE", "ACME-ALSO"), ("OTHER-ONE",)), reading="Nobody."
 )
-ALONE = Contradiction(id="B-91", about="Itself.", sides=(("ACME-ODD",),), reading="Take the command.")
+ALONE = Disagreement(id="B-91", about="Itself.", sides=(("ACME-ODD",),), reading="Take the command.")
 WARN = {"kind": Kind.RECOMMENDATION, "obligation": Obligation.SHOULD}
 
 
@@ -50,12 +50,12 @@ def test_statements_of_one_side_agree() -> None:
 @pytest.mark.parametrize(
     "verdict", [Verdict.NOT_APPLICABLE, Verdict.NOT_RUN, Verdict.INCONCLUSIVE, Verdict.UNREACHABLE, Verdict.BLOCKED]
 )
-def test_what_was_not_judged_contradicts_nothing(verdict: Verdict) -> None:
+def test_what_was_not_judged_disagrees_with_nothing(verdict: Verdict) -> None:
     """A statement that was not held against a machine is no party to a conflict."""
     assert found(ACME_ONE=Verdict.PASS, OTHER_ONE=verdict) == []
 
 
-def test_a_statement_can_contradict_itself() -> None:
+def test_a_statement_can_disagree_with_itself() -> None:
     """A single side is a conflict as soon as its statement is judged."""
     assert found(ACME_ODD=Verdict.PASS) == ["B-91: Itself. ACME-ODD (pass). Take the command."]
 
@@ -102,9 +102,9 @@ def test_a_document_at_odds_with_itself_matters_where_it_does_not_hold(verdict: 
 # ---- the embedded list
 
 
-def test_the_list_is_complete_and_each_contradiction_is_told_once() -> None:
+def test_the_list_is_complete_and_each_disagreement_is_listed_once() -> None:
     """26 subjects, numbered through."""
-    assert [c.id for c in embedded_contradictions()] == [f"B-{n:02}" for n in range(1, 27)]
+    assert [c.id for c in embedded_disagreements()] == [f"B-{n:02}" for n in range(1, 27)]
 
 
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in embedded("suites").glob("*/requirements.yml")))
@@ -112,23 +112,23 @@ def test_every_statement_of_the_list_exists(folder: str) -> None:
     """An id that no suite declares would never be found to disagree with anything."""
     declared = {requirement.id for requirement in catalogue_of(folder)}
     prefix = min(declared).split("-")[0]
-    listed = {name for c in embedded_contradictions() for side in c.sides for name in side}
+    listed = {name for c in embedded_disagreements() for side in c.sides for name in side}
     assert {name for name in listed if name.startswith(f"{prefix}-")} <= declared
 
 
-def test_no_statement_stands_on_two_sides_of_one_contradiction() -> None:
+def test_no_statement_is_on_two_sides_of_one_disagreement() -> None:
     """A side that disagrees with itself would always be a conflict."""
-    for contradiction in embedded_contradictions():
-        names = [name for side in contradiction.sides for name in side]
-        assert len(names) == len(set(names)), contradiction.id
+    for disagreement in embedded_disagreements():
+        names = [name for side in disagreement.sides for name in side]
+        assert len(names) == len(set(names)), disagreement.id
 
 
 def test_a_mistake_in_a_list_is_one_line(tmp_path: Path) -> None:
     """File, line and key, as for suites."""
-    file = tmp_path / "contradictions.yml"
-    file.write_text("contradictions:\n  - id: B-99\n    about: x\n    sides: []\n    reading: y\n")
-    with pytest.raises(CatalogueError, match=r"contradictions\.yml:4: contradictions\[0\]\.sides") as mistake:
-        load_contradictions(file)
+    file = tmp_path / "disagreements.yml"
+    file.write_text("disagreements:\n  - id: B-99\n    about: x\n    sides: []\n    reading: y\n")
+    with pytest.raises(CatalogueError, match=r"disagreements\.yml:4: disagreements\[0\]\.sides") as mistake:
+        load_disagreements(file)
     assert "\n" not in str(mistake.value)
 
 

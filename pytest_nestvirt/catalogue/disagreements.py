@@ -1,6 +1,6 @@
-"""Where documents disagree about a chain: told beside the verdicts, never decided.
+"""Where documents disagree about a chain: reported beside the verdicts, never decided.
 
-The list is `contradictions.yml` among the embedded suites. Ids of statements that no suite of a run declares are harmless:
+Documents disagree; a machine contradicts its inventory (`derived.identity`). The list is `disagreements.yml` among the embedded suites. Ids of statements that no suite of a run declares are harmless:
 nothing is ever judged by them.
 """
 
@@ -21,7 +21,7 @@ from pytest_nestvirt.document import DocumentError, explain, load_document
 from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.verdict import VERIFIED, Verdict
 
-FILE = "contradictions.yml"
+FILE = "disagreements.yml"
 
 JUDGED = VERIFIED | {Verdict.WAIVED}
 """Verdicts of statements that were really held against a machine."""
@@ -30,7 +30,7 @@ JUDGED = VERIFIED | {Verdict.WAIVED}
 _HELD = frozenset({Verdict.PASS, Verdict.LIMIT_CONFIRMED})
 
 
-class Contradiction(BaseModel):
+class Disagreement(BaseModel):
     """One subject on which documents say different things."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,44 +38,44 @@ class Contradiction(BaseModel):
     id: Annotated[str, StringConstraints(pattern=r"^B-[0-9]{2}$")]
     about: Text
     sides: Annotated[tuple[Annotated[tuple[RequirementId, ...], Field(min_length=1)], ...], Field(min_length=1)]
-    """Statements that agree, side by side with those that don't. A single side contradicts itself."""
+    """Statements that agree, side by side with those that don't. A single side disagrees with itself."""
     reading: Text
     """What to make of it."""
 
 
-class _Contradictions(BaseModel):
+class _Disagreements(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    contradictions: tuple[Contradiction, ...]
+    disagreements: tuple[Disagreement, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A contradiction that matters for a chain: statements of at least two sides were held against its machines."""
+    """A disagreement that matters for a chain: statements of at least two sides were held against its machines."""
 
-    contradiction: Contradiction
+    disagreement: Disagreement
     statements: tuple[tuple[str, tuple[Verdict, ...]], ...]
     """Ids that disagree, each with its verdicts on the machines of the chain, in the order of the list."""
     stances: frozenset[Stance] = frozenset()
-    """What these verdicts say of support."""
+    """What these verdicts say about support."""
 
     @property
     def settled(self) -> bool:
         """Whether it makes no difference to the chain: all of the statements come to one answer, and to one stance.
 
-        A document that contradicts itself makes a difference as soon as its statement does not hold.
+        A document that disagrees with itself makes a difference as soon as its statement does not hold.
         """
         held = {verdict in _HELD for _, verdicts in self.statements for verdict in verdicts}
-        alike = held == {True} or (held == {False} and len(self.contradiction.sides) > 1)
+        alike = held == {True} or (held == {False} and len(self.disagreement.sides) > 1)
         return alike and len(self.stances - {Stance.NOT_STATED}) <= 1
 
     def __str__(self) -> str:
         named = ", ".join(f"{name} ({'/'.join(verdicts)})" for name, verdicts in self.statements)
-        return f"{self.contradiction.id}: {self.contradiction.about} {named}. {self.contradiction.reading}"
+        return f"{self.disagreement.id}: {self.disagreement.about} {named}. {self.disagreement.reading}"
 
 
-def conflicts(cases: Iterable[HasVerdict], known: Iterable[Contradiction] | None = None) -> tuple[Conflict, ...]:
-    """The contradictions of which two sides were judged for one chain, given the cases of all its machines.
+def conflicts(cases: Iterable[HasVerdict], known: Iterable[Disagreement] | None = None) -> tuple[Conflict, ...]:
+    """The disagreements of which two sides were judged for one chain, given the cases of all its machines.
 
     What did not apply, was not run or could not be observed judges nothing. `known` is the embedded list unless given.
     """
@@ -83,33 +83,33 @@ def conflicts(cases: Iterable[HasVerdict], known: Iterable[Contradiction] | None
     for case in cases:
         if case.verdict in JUDGED:
             judged.setdefault(case.requirement, []).append(case)
-    return tuple(_conflicts(embedded_contradictions() if known is None else known, judged))
+    return tuple(_conflicts(embedded_disagreements() if known is None else known, judged))
 
 
-def _conflicts(known: Iterable[Contradiction], judged: Mapping[str, Sequence[HasVerdict]]) -> Iterator[Conflict]:
-    for contradiction in known:
-        taken = [[name for name in side if name in judged] for side in contradiction.sides]
+def _conflicts(known: Iterable[Disagreement], judged: Mapping[str, Sequence[HasVerdict]]) -> Iterator[Conflict]:
+    for disagreement in known:
+        taken = [[name for name in side if name in judged] for side in disagreement.sides]
         sides = [side for side in taken if side]
-        if len(sides) >= min(2, len(contradiction.sides)):
+        if len(sides) >= min(2, len(disagreement.sides)):
             names = [name for side in sides for name in side]
             statements = tuple((name, tuple(dict.fromkeys(case.verdict for case in judged[name]))) for name in names)
             stances = frozenset(case.stance for name in names for case in judged[name] if case.stance is not None)
-            yield Conflict(contradiction, statements, stances)
+            yield Conflict(disagreement, statements, stances)
 
 
 @cache
-def embedded_contradictions() -> tuple[Contradiction, ...]:
+def embedded_disagreements() -> tuple[Disagreement, ...]:
     """The list that comes with the product."""
-    return load_contradictions(embedded("suites") / FILE)
+    return load_disagreements(embedded("suites") / FILE)
 
 
-def load_contradictions(path: Path) -> tuple[Contradiction, ...]:
+def load_disagreements(path: Path) -> tuple[Disagreement, ...]:
     """Read a list. Raises `CatalogueError`, one line."""
     try:
         document = load_document(path)
     except DocumentError as error:
         raise CatalogueError(str(error)) from None
     try:
-        return _Contradictions.model_validate(document.data).contradictions
+        return _Disagreements.model_validate(document.data).disagreements
     except ValidationError as invalid:
-        raise CatalogueError(explain(invalid, document, model=_Contradictions)[0]) from None
+        raise CatalogueError(explain(invalid, document, model=_Disagreements)[0]) from None
