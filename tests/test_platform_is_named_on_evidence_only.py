@@ -62,9 +62,9 @@ def sysinfo(*programs: str, lpar: bool = True) -> Sections:
 
 ANSWERS: dict[str, tuple[str, Sections, tuple[bool | str, bool | str, bool | str]]] = {
     # DMI
-    "KVM of a RHEL host": (GUEST, dmi(sys_vendor="Red Hat", product_name="KVM"), ("kvm", False, "none")),
-    "OpenStack": (GUEST, dmi(sys_vendor="Red Hat", product_name="OpenStack Compute"), ("kvm", False, "openstack")),
-    "KubeVirt": (GUEST, dmi(sys_vendor="Red Hat", product_name="KubeVirt"), ("kvm", False, "kubevirt")),
+    "KVM of a RHEL host": (GUEST, dmi(sys_vendor="Red Hat", product_name="KVM"), (UNKNOWN, False, "none")),
+    "OpenStack": (GUEST, dmi(sys_vendor="Red Hat", product_name="OpenStack Compute"), (UNKNOWN, False, "openstack")),
+    "KubeVirt": (GUEST, dmi(sys_vendor="Red Hat", product_name="KubeVirt"), (UNKNOWN, False, "kubevirt")),
     "Nitro": (GUEST, dmi(sys_vendor="Amazon EC2", product_name="m5.large"), ("kvm", False, "aws")),
     "EC2 bare metal": (HOST, dmi(sys_vendor="Amazon EC2", product_name="m5.metal"), ("none", True, "aws")),
     "EC2 bare metal of a size": (HOST, dmi(sys_vendor="Amazon EC2", product_name="m7i.metal-24xl"), ("none", True, "aws")),
@@ -87,19 +87,20 @@ ANSWERS: dict[str, tuple[str, Sections, tuple[bool | str, bool | str, bool | str
     "maker's DMI below a hypervisor": (GUEST, DELL, (UNKNOWN, False, "none")),
     "Cloud Hypervisor, on KVM or Hyper-V": (GUEST, dmi(sys_vendor="Cloud Hypervisor"), (UNKNOWN, False, "none")),
     # KVM or TCG
-    "QEMU's DMI and the flag": (GUEST, QEMU, ("kvm", False, "none")),
-    "Bochs of old": (x86(f"{PLAIN} hypervisor", model_name="QEMU Virtual CPU version 0.13.0"), dmi(sys_vendor="Bochs"), ("kvm", False, "none")),
+    "QEMU's DMI and the flag": (GUEST, QEMU, (UNKNOWN, False, "none")),
+    "Bochs of old": (x86(f"{PLAIN} hypervisor", model_name="QEMU Virtual CPU version 0.13.0"), dmi(sys_vendor="Bochs"), (UNKNOWN, False, "none")),
     "QEMU's DMI, no KVM clock": (GUEST, {**QEMU, CLOCKS: "tsc hpet acpi_pm\n"}, (UNKNOWN, False, "none")),
     "QEMU's DMI, KVM clock": (GUEST, {**QEMU, CLOCKS: "kvm-clock tsc acpi_pm\n"}, ("kvm", False, "none")),
     "QEMU's DMI, lscpu": (GUEST, {**QEMU, LSCPU: "Hypervisor vendor:     KVM\n"}, ("kvm", False, "none")),
     "QEMU's DMI, kernel log": (GUEST, {**QEMU, LOG: "[0.0] Hypervisor detected: KVM\n"}, ("kvm", False, "none")),
-    "TCG by systemd": (GUEST, {**QEMU, DETECT: "qemu\n"}, ("qemu", False, "none")),
+    "TCG by systemd and its model": (x86(f"{PLAIN} hypervisor", model_name="QEMU Virtual CPU version 2.5+"), {**QEMU, DETECT: "qemu\n"}, ("qemu", False, "none")),
+    "KVM that hides itself": (GUEST, {**QEMU, DETECT: "qemu\n"}, (UNKNOWN, False, "none")),
     "TCG by its model": (x86(f"{PLAIN} hypervisor", model_name="QEMU TCG CPU version 2.5+"), QEMU, ("qemu", False, "none")),
     "QEMU's DMI on Arm": (ARM, QEMU, (UNKNOWN, False, "none")),
     "KVM on Arm by the kernel log": (ARM, {**QEMU, LOG: "smccc: KVM: hypervisor services detected\n"}, ("kvm", False, "none")),
     "OpenStack with TCG": (GUEST, {**dmi(product_name="OpenStack Nova"), DETECT: "qemu\n"}, ("qemu", False, "openstack")),
-    "QEMU's model name and flag": (x86(f"{INTEL} hypervisor", model_name="Intel Core Processor (Haswell, no TSX, IBRS)"), {}, ("kvm", False, UNKNOWN)),
-    "AMD model of QEMU": (x86(f"{PLAIN} hypervisor", model_name="AMD EPYC-Rome Processor"), {}, ("kvm", False, UNKNOWN)),
+    "QEMU's model name and flag": (x86(f"{INTEL} hypervisor", model_name="Intel Core Processor (Haswell, no TSX, IBRS)"), {}, (UNKNOWN, False, UNKNOWN)),
+    "AMD model of QEMU": (x86(f"{PLAIN} hypervisor", model_name="AMD EPYC-Rome Processor"), {}, (UNKNOWN, False, UNKNOWN)),
     # signatures that mislead
     "KVM behind Hyper-V enlightenments": (GUEST, {**QEMU, LOG: "Hypervisor detected: Microsoft Hyper-V\n"}, ("kvm", False, "none")),
     "the same by both clocks": (GUEST, {**QEMU, CLOCKS: "hyperv_clocksource_tsc_page kvm-clock\n"}, ("kvm", False, "none")),
@@ -233,10 +234,12 @@ PIECES = st.sampled_from(
 )
 @settings(max_examples=120, deadline=None)
 def test_physical_never_beside_a_hypervisor(strings: dict[str, str], detected: str | None, cpuinfo: str) -> None:
-    """Whatever DMI claims: a machine with the flag or systemd's word for a hypervisor is not called physical."""
+    """Whatever DMI claims: a machine with the flag is a virtual one, and one with systemd's word for it is not called physical."""
     sections: dict[str, str | bytes | Status] = {**dmi(**strings), **({DETECT: detected} if detected else {})}
     virtualization, physical, _ = answer(platform_of(cpuinfo, sections))
-    if cpuinfo is GUEST or detected not in {None, "none\n"}:
+    if cpuinfo is GUEST:
         assert physical is False
+    if detected == "kvm\n":
+        assert physical is not True
     if physical is True:
         assert virtualization == "none"

@@ -261,6 +261,7 @@ platform() {
   for k in sys/firmware/acpi/tables/ sys/kernel/iommu_groups/ sys/firmware/efi/ proc/xen/ proc/vz/ proc/bc/; do list $k; done
   for k in compatible model hypervisor/compatible ibm,partition-name vm,uuid; do words proc/device-tree/$k; done
   for k in sys/hypervisor/type sys/hypervisor/uuid sys/hypervisor/properties/features proc/xen/capabilities \
+    proc/1/cgroup \
     sys/devices/system/clocksource/clocksource0/available_clocksource; do
     line $k
   done
@@ -269,6 +270,18 @@ platform() {
     if [ -e "$k" ]; then line "${k#/}"; fi
   done
   container
+  mounts
+}
+
+# What is mounted as root, and what lxcfs puts over files of /proc: no other mount is needed.
+mounts() {
+  k=proc/mounts
+  if ! [ -r /$k ]; then unread $k; return; fi
+  v=
+  while IFS= read -r l; do
+    case $l in *' / '* | 'lxcfs /proc/'*) v=$v$l$nl ;; esac
+  done 2>/dev/null </$k
+  put ok - $k "$v"
 }
 
 # The environment of PID 1 may hold secrets: only the value of `container` leaves the host.

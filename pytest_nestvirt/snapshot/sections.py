@@ -84,6 +84,8 @@ _PLATFORM = (
     "proc/xen/capabilities",
     "run/systemd/container",
     "proc/1/environ-container",
+    "proc/1/cgroup",
+    "proc/mounts",
     ".dockerenv",
     "run/.containerenv",
     "sys/devices/system/clocksource/clocksource0/available_clocksource",
@@ -159,6 +161,8 @@ ELSEWHERE = {
     "sos_commands/kernel/uname_-a": ("uname",),
     "sos_commands/processor/lscpu": ("sos_commands/hardware/lscpu", "lscpu"),
     "sos_commands/cloud_init/cloud-init_status_--long": ("sos_commands/cloud_init/cloud-init_status",),
+    "proc/mounts": ("proc/self/mounts", "sos_commands/filesys/mount_-l"),
+    "sos_commands/host/hostnamectl_status": ("sos_commands/host/hostnamectl", "sos_commands/systemd/hostnamectl"),
     "installed-rpms": (),
     "installed-debs": (),
 }

@@ -1,4 +1,4 @@
-"""What the DMI strings of a machine say about who made it: a hypervisor, a cloud, or a maker of computers.
+"""What the DMI strings of a machine show about its maker: a hypervisor, a cloud, or a maker of computers.
 
 The prefixes are those of systemd's `detect-virt` (src/basic/virt.c) and of the clouds' documents. One is left out:
 `Oracle Corporation` is VirtualBox's board vendor and the maker of real servers alike, so the name of the product
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 FIELDS = (
-    "product_name",  # before sys_vendor: it tells KVM where the vendor is QEMU
+    "product_name",  # before sys_vendor, as systemd has it
     "sys_vendor",
     "board_vendor",
     "board_name",
@@ -27,18 +27,18 @@ FIELDS = (
 _NAMING_FIELDS = (*FIELDS[:5], "product_version")
 
 QEMU = "qemu"
-"""QEMU made the virtual machine; KVM or TCG runs it, DMI does not tell."""
+"""QEMU made the virtual machine; KVM or TCG runs it, which DMI does not show."""
 UNCLEAR = "unclear"
 """A virtual machine whose makers use several hypervisors."""
 
 _HYPERVISORS = (
-    ("KVM", "kvm"),
-    ("OpenStack", "kvm"),
-    ("KubeVirt", "kvm"),
+    ("KVM", QEMU),  # of RHEL's machine types, whatever accelerates them
+    ("OpenStack", QEMU),
+    ("KubeVirt", QEMU),
     ("Amazon EC2", "kvm"),
     ("Google Compute Engine", "kvm"),
-    ("RHEV Hypervisor", "kvm"),
-    ("oVirt", "kvm"),
+    ("RHEV Hypervisor", QEMU),
+    ("oVirt", QEMU),
     ("Red Hat", QEMU),
     ("AHV", "kvm"),
     ("Droplet", "kvm"),
@@ -66,7 +66,33 @@ _HYPERVISORS = (
     ("SmartDC HVM", UNCLEAR),
 )
 
-_NOBODY = frozenset(
+_SHARED = ("Google Compute Engine", "Alibaba Cloud", "CVM")
+"""Of clouds whose machines without a hypervisor have the same strings; those of EC2 are named `.metal`."""
+
+_SYSTEMD = (
+    ("KVM", "kvm"),
+    ("OpenStack", "kvm"),
+    ("KubeVirt", "kvm"),
+    ("Amazon EC2", "amazon"),
+    ("QEMU", "qemu"),
+    ("VMware", "vmware"),
+    ("VMW", "vmware"),
+    ("innotek GmbH", "oracle"),
+    ("VirtualBox", "oracle"),
+    ("Oracle Corporation", "oracle"),
+    ("Xen", "xen"),
+    ("Bochs", "bochs"),
+    ("Parallels", "parallels"),
+    ("BHYVE", "bhyve"),
+    ("Hyper-V", "microsoft"),
+    ("Microsoft Corporation", "microsoft"),
+    ("Apple Virtualization", "apple"),
+    ("Apple Inc.", "apple"),
+    ("Google Compute Engine", "google"),
+)
+"""Prefix -> word of `systemd-detect-virt`, as detect_vm_dmi_vendor() of its versions has them, and two makers of hardware."""
+
+_UNNAMED = frozenset(
     {
         "",
         "default string",
@@ -85,14 +111,14 @@ _NOBODY = frozenset(
         "unknown",
     }
 )
-"""What firmware says in place of its maker's name, in lower case."""
+"""What firmware has in place of its maker's name, in lower case."""
 
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 
 
 @dataclass(frozen=True, slots=True)
 class Dmi:
-    """The strings, and what they mean."""
+    """The strings, and what follows from them."""
 
     strings: Mapping[str, str]
     """By name of the file below /sys/class/dmi/id; those that could not be read are missing."""
@@ -111,7 +137,7 @@ class Dmi:
 
     @property
     def naming_field(self) -> str:
-        """Where the hypervisor's name stands, for people."""
+        """The field with the hypervisor's name, for people."""
         return next((field for field in _NAMING_FIELDS if _named(self._string(field))), "sys_vendor")
 
     @property
@@ -120,10 +146,21 @@ class Dmi:
         return self.substrate == "aws" and bool(re.search(r"\.metal(?:-|$)", self._string("product_name")))
 
     @property
+    def shared(self) -> bool:
+        """Whether machines with and without a hypervisor have these strings."""
+        return any(self.begins(" ".join(_NAMING_FIELDS), prefix) for prefix in _SHARED)
+
+    @property
+    def systemd_word(self) -> str:
+        """What systemd-detect-virt prints where it goes by these strings alone; empty if they name nothing that it knows."""
+        values = map(self._string, _NAMING_FIELDS)
+        return next((word for value in values for prefix, word in _SYSTEMD if value.startswith(prefix)), "")
+
+    @property
     def of_a_maker(self) -> bool:
         """Whether a maker of computers is named, and no hypervisor."""
         makers = {self._string("sys_vendor").lower(), self._string("board_vendor").lower()}
-        return self.metal or (self.hypervisor is None and self.substrate == "none" and bool(makers - _NOBODY))
+        return self.metal or (self.hypervisor is None and self.substrate == "none" and bool(makers - _UNNAMED))
 
     @property
     def substrate(self) -> str:

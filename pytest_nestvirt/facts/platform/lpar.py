@@ -8,6 +8,7 @@ from pytest_nestvirt.facts.platform.dmi import QEMU
 from pytest_nestvirt.facts.platform.layer import NONE, Layer
 from pytest_nestvirt.observation.fact import Reader, Unobservable
 from pytest_nestvirt.observation.partial import seen_text
+from pytest_nestvirt.observation.unknown import attempt
 from pytest_nestvirt.snapshot.snapshot import Snapshot, Status
 
 SYSINFO = "proc/sysinfo"
@@ -17,10 +18,9 @@ PARTITION_NAME = "proc/device-tree/ibm,partition-name"
 
 def layer_of_z(reader: Reader, info: CpuInfo) -> Layer:
     """By the innermost virtual machine of /proc/sysinfo; an LPAR without one counts as the machine itself."""
-    try:
-        stack = sysinfo.parse(reader.text(SYSINFO))
-    except Unobservable as unknown:
-        return _by_processor_version(info, str(unknown))
+    stack = attempt(lambda: sysinfo.parse(reader.text(SYSINFO)))
+    if isinstance(stack, Unobservable):
+        return _by_processor_version(info, str(stack))
     if stack.levels:
         return _by_control_program(stack.control_programs[0])
     if stack.in_lpar:
@@ -55,7 +55,7 @@ def layer_of_power(reader: Reader, info: CpuInfo) -> Layer:
         return Layer(QEMU if _node_is_missing(reader) else "kvm", physical=False, evidence=shown)
     if info.platform == "pSeries":
         return _by_partition(reader, info, shown)
-    return Layer("", f"platform {info.platform or 'not named'}: nothing tells what lies below", None, shown)
+    return Layer("", f"platform {info.platform or 'not named'}: nothing shows what lies below", None, shown)
 
 
 def _by_partition(reader: Reader, info: CpuInfo, shown: tuple[str, ...]) -> Layer:

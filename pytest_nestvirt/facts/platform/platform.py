@@ -6,15 +6,16 @@ from pytest_nestvirt.facts.kernel import sysinfo
 from pytest_nestvirt.facts.kernel.architecture import Family
 from pytest_nestvirt.facts.kernel.cpuinfo import CpuInfo
 from pytest_nestvirt.facts.kernel.kernel import Kernel
-from pytest_nestvirt.facts.platform.container import container
+from pytest_nestvirt.facts.platform.container import container, is_wsl1
 from pytest_nestvirt.facts.platform.dmi import FIELDS, Dmi
-from pytest_nestvirt.facts.platform.layer import NONE, Layer, Signs, weigh
+from pytest_nestvirt.facts.platform.layer import NONE, Layer, Signs, Strength, weigh
 from pytest_nestvirt.facts.platform.lpar import SYSINFO, layer_of_power, layer_of_z
-from pytest_nestvirt.facts.platform.signs import looked_for_kvm, statements
+from pytest_nestvirt.facts.platform.signs import statements
 from pytest_nestvirt.facts.processor.cpu import Cpu
 from pytest_nestvirt.facts.processor.xen_role import XenRole, xen_role
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 from pytest_nestvirt.observation.partial import seen_text
+from pytest_nestvirt.observation.unknown import known_or
 
 
 class Platform(Subject):
@@ -32,9 +33,9 @@ class Platform(Subject):
         """The hypervisor directly below this kernel, or `none`.
 
         kvm, qemu (TCG), vmware, hyperv, xen, xen-pv, virtualbox, bhyve, parallels, zvm, powervm, ... A Xen control
-        domain gives `xen`: it is no guest, but it has Xen below it, and KVM cannot work there. `none` may rest on weak
-        evidence (`evidence` says so); `physical` never does. `Unobservable` where some hypervisor is there and nothing
-        names it.
+        domain gives `xen`: it is not a guest, but it has Xen below it, and KVM cannot work there. `strength` has what the
+        name rests on; `none` may rest on nothing but absence, `physical` never does. `Unobservable` where some hypervisor
+        is there and nothing names it, and where only DMI strings name one that the processors do not show.
         """
         layer = self._layer()
         if not layer.name:
@@ -45,7 +46,7 @@ class Platform(Subject):
     def physical(self) -> bool:
         """Whether no hypervisor lies below this kernel, on positive evidence only.
 
-        True for a machine whose DMI names a maker and whose processors do not show the flag `hypervisor`, for PowerNV,
+        True for a machine whose DMI names a maker and whose processors all lack the flag `hypervisor`, for PowerNV,
         and for an LPAR of IBM Z without a VM00 block; False wherever a hypervisor is evident, even if it cannot be
         named, a Xen control domain included. `Unobservable` otherwise.
         """
@@ -55,24 +56,25 @@ class Platform(Subject):
         return layer.physical
 
     @fact
+    def strength(self) -> Strength:
+        """What the name of the layer below rests on, or that there is one where it has no name."""
+        return self._layer().strength
+
+    @fact
     def evidence(self) -> tuple[str, ...]:
-        """What spoke for the answer, one piece of evidence each; empty where nothing was seen."""
+        """What the answer follows from, one piece of evidence each; empty where nothing was seen."""
         return self._layer().evidence
 
     @fact
     def container(self) -> str:
-        """The kind of container this is (`docker`, `lxc`, ...), or `none`; `Unobservable` where nothing tells."""
-        try:
-            release = self.kernel.release
-        except Unobservable:
-            release = ""
-        return container(self.reader, release)
+        """The kind of container this is (`docker`, `lxc`, ...), or `none`; `Unobservable` where nothing shows it."""
+        return container(self.reader, known_or(lambda: self.kernel.release, ""))
 
     @fact
     def substrate(self) -> str:
         """What is known of the offer below: azure, aws, gce, openstack, ..., powervm-lpar, prsm-lpar, or `none`.
 
-        `prsm-lpar` stands for an IBM Z kernel directly in its LPAR: PR/SM partitions the machine, and counts as the
+        `prsm-lpar` is an IBM Z kernel directly in its LPAR: PR/SM partitions the machine, and counts as the
         machine. `none` needs readable DMI (or an architecture without it); `Unobservable` where nothing was read.
         """
         match self._family():
@@ -97,16 +99,10 @@ class Platform(Subject):
 
     def _family(self) -> str:
         """As the kernel has it; a machine of unknown architecture is looked at as most are."""
-        try:
-            return self.kernel.family
-        except Unobservable:
-            return Family.UNKNOWN
+        return known_or(lambda: self.kernel.family, str(Family.UNKNOWN))
 
     def _info(self) -> CpuInfo:
-        try:
-            return self.cpu.info
-        except Unobservable:
-            return CpuInfo(Family.UNKNOWN)
+        return known_or(lambda: self.cpu.info, CpuInfo(Family.UNKNOWN))
 
     def _layer(self) -> Layer:
         match self._family():
@@ -114,20 +110,27 @@ class Platform(Subject):
                 return layer_of_z(self.reader, self._info())
             case Family.PPC:
                 return layer_of_power(self.reader, self._info())
+        if is_wsl1(known_or(lambda: self.kernel.release, "")):
+            return Layer(
+                "",
+                "WSL 1 runs no Linux kernel, so nothing that it shows is that of a machine",
+                strength=Strength.ABSENCE,
+            )
         role = xen_role(self.reader)
         if role is XenRole.NONE:
             return weigh(self._signs())
         return Layer("xen-pv" if role is XenRole.PV else "xen", physical=False, evidence=(f"Xen: {role} domain",))
 
     def _signs(self) -> Signs:
-        info = self._info()
-        flags = [cpu.flags for cpu in info.processors if cpu.flags is not None] if info.family is Family.X86 else []
+        info, dmi = self._info(), self._dmi()
+        each = [cpu.flags for cpu in info.processors if cpu.flags is not None] if info.family is Family.X86 else []
+        flags = frozenset().union(*each) if each else None
         return Signs(
-            dmi=self._dmi(),
-            said=statements(self.reader),
-            hypervisor_flag=any("hypervisor" in each for each in flags) if flags else None,
+            dmi=dmi,
+            every=statements(self.reader, dmi, flag=None if flags is None else "hypervisor" in flags),
+            flags=flags,
+            flag_expected=self._family() == Family.X86,
             model_name=(info.processors[0].model_name or "") if info.processors else "",
-            looked_for_kvm=looked_for_kvm(self.reader),
         )
 
     def _dmi(self) -> Dmi:

@@ -1,12 +1,13 @@
-"""What the running system itself says of the hypervisor below it: x86, Arm, RISC-V."""
+"""What the running system itself shows of the hypervisor below it: x86, Arm, RISC-V."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from pytest_nestvirt.facts.platform.dmi import QEMU, UNCLEAR
-from pytest_nestvirt.facts.platform.layer import NONE, Sign
+from pytest_nestvirt.facts.platform.dmi import QEMU, UNCLEAR, Dmi
+from pytest_nestvirt.facts.platform.hostnamectl import seen_hostnamectl
+from pytest_nestvirt.facts.platform.layer import NONE, WSL2, Sign, Strength
 from pytest_nestvirt.observation.fact import Reader
 from pytest_nestvirt.observation.partial import LOG, LSCPU, seen_log, seen_lscpu, seen_text
 
@@ -34,6 +35,12 @@ _WORDS = {
 }
 """Words of `systemd-detect-virt --vm`. Its `bochs` is left out: it rests on DMI, which is weighed by itself."""
 
+_DMI_FIRST = frozenset({"oracle", "amazon", "google", "parallels"})
+"""Words that systemd takes from DMI before it asks the processor (detect_vm() in src/basic/virt.c)."""
+
+_NOT_BY_PROCESSOR = frozenset({"none", "uml", "xen"})
+"""Words that rest on files of the kernel, or on every source."""
+
 _LSCPU = {
     "KVM": "kvm",
     "Microsoft": "hyperv",
@@ -44,6 +51,10 @@ _LSCPU = {
     "bhyve": "bhyve",
     "UML": "uml",
 }
+"""Vendors of `lscpu`. It asks CPUID whether or not the flag `hypervisor` is there."""
+
+_LSCPU_BY_DMI = frozenset({"Innotek GmbH", "Oracle", "Parallels"})
+"""Those that it takes from DMI (sys-utils/lscpu-dmi.c)."""
 
 _LOG = (
     (
@@ -60,28 +71,53 @@ _LOG = (
 _TREE_OF_QEMU = re.compile(r"^(?:linux,dummy-virt|riscv-virtio|qemu,)", re.MULTILINE)
 
 
-def statements(reader: Reader) -> tuple[Sign, ...]:
-    """Everything that names a hypervisor, or says that there is none."""
-    return tuple(
-        sign for source in (_detect_virt, _lscpu, _log, _clock_sources, _device_tree) for sign in source(reader)
-    )
+def statements(reader: Reader, dmi: Dmi, *, flag: bool | None) -> tuple[Sign, ...]:
+    """Everything that names a hypervisor, or says that there is none, with what it rests on.
+
+    `flag` is whether any processor shows the flag `hypervisor`, None where the flags are not known.
+    """
+    word = _detect_virt(reader, dmi, flag=flag)
+    sources = (_lscpu, _log, _clock_sources, _device_tree, _kernel_of_wsl2)
+    return (*word, *(sign for source in sources for sign in source(reader)))
 
 
-def looked_for_kvm(reader: Reader) -> bool:
-    """Whether lscpu or the clock sources were read, which name KVM where it offers itself."""
-    return bool(seen_text(reader, LSCPU) or seen_text(reader, CLOCK_SOURCES))
+def _detect_virt(reader: Reader, dmi: Dmi, *, flag: bool | None) -> Iterator[Sign]:
+    shown = seen_hostnamectl(reader)
+    word = seen_text(reader, DETECT_VIRT) or (shown.detected if shown else "")
+    name = _WORDS.get(word)
+    if name is None:
+        return
+    strength = _strength(word, dmi, flag=flag)
+    if strength is Strength.STRINGS and dmi.strings and dmi.systemd_word != word:
+        name = UNCLEAR
+    yield Sign(name, DETECT_VIRT, "some hypervisor, without its name" if word == "vm-other" else word, strength)
 
 
-def _detect_virt(reader: Reader) -> Iterator[Sign]:
-    name = _WORDS.get(seen_text(reader, DETECT_VIRT))
-    if name is not None:
-        yield Sign(name, DETECT_VIRT, "some hypervisor, without its name" if name == UNCLEAR else "")
+def _strength(word: str, dmi: Dmi, *, flag: bool | None) -> Strength:
+    """What the word rests on.
+
+    Without the flag the processor did not answer systemd, so the word is from DMI strings; `qemu` may be TCG's signature
+    or DMI's word where that has it or was not read.
+    """
+    if word in _NOT_BY_PROCESSOR:
+        return Strength.MACHINE
+    explained = dmi.systemd_word == word
+    by_strings = word in _DMI_FIRST or (word == "qemu" and (explained or not dmi.strings))
+    return Strength.STRINGS if flag is False or by_strings or (flag is None and explained) else Strength.MACHINE
 
 
 def _lscpu(reader: Reader) -> Iterator[Sign]:
-    name = _LSCPU.get(seen_lscpu(reader, "Hypervisor vendor"))
+    vendor = seen_lscpu(reader, "Hypervisor vendor")
+    name = _LSCPU.get(vendor)
     if name is not None:
-        yield Sign(name, LSCPU)
+        yield Sign(name, LSCPU, strength=Strength.STRINGS if vendor in _LSCPU_BY_DMI else Strength.MACHINE)
+
+
+def _kernel_of_wsl2(reader: Reader) -> Iterator[Sign]:
+    """`5.15.167.4-microsoft-standard-WSL2`; that of WSL 1, which is not a virtual machine, ends in `-Microsoft`."""
+    release = seen_text(reader, WSL2)
+    if "-microsoft-standard" in release or release.endswith("-WSL2"):
+        yield Sign("hyperv", WSL2, release)
 
 
 def _log(reader: Reader) -> Iterator[Sign]:
@@ -98,7 +134,7 @@ def _clock_sources(reader: Reader) -> Iterator[Sign]:
 
 
 def _device_tree(reader: Reader) -> Iterator[Sign]:
-    """Without the node `hypervisor`, a tree of QEMU's own machines tells that this is one, not whether KVM runs it."""
+    """Without the node `hypervisor`, a tree of QEMU's own machines shows that this is one, not whether KVM runs it."""
     hypervisor = seen_text(reader, f"{TREE}hypervisor/compatible")
     for mark, name in (("linux,kvm", "kvm"), ("vmware", "vmware"), ("xen", "xen")):
         if mark in hypervisor:
