@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linux_chains import UNLOADED, amd, definition, intel, xeon, z
-from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, guest_of, modprobe, qemu
+from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, cpuinfo, guest_of, modprobe, qemu
 from rhel8_trios import MUST, NO_DMI, TOLD, Trio, denied, l0, l1, l2, unread
 
 from pytest_nestvirt.snapshot.snapshot import Status
@@ -60,7 +60,8 @@ def of_the_guests() -> Iterator[Trio]:
     """What the page says of L1 and L2."""
     chain = intel(*BOOKWORM)
     unasked = {**KVM_WORKS, **unread("nestvirt/kvm_ioctl")}
-    emulated = guest_of("qemu", "QEMU", "Standard PC (Q35 + ICH9, 2009)")
+    tcg = cpuinfo("AuthenticAMD", "QEMU TCG CPU version 2.5+", "fpu lm svm hypervisor")
+    emulated = {**guest_of("qemu", "QEMU", "Standard PC (Q35 + ICH9, 2009)"), **tcg}
     unknown = unread(
         *(name for name in chain[2].sections or {} if name.startswith(("sys/class/dmi", "nestvirt/systemd")))
     )

