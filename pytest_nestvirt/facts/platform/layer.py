@@ -187,7 +187,7 @@ def _run_by_qemu(signs: Signs) -> Layer:
     """KVM or TCG: both have QEMU's DMI and models, and show the flag; TCG has a model of its own, and never vmx."""
     if signs.model_name.startswith("QEMU TCG"):
         return _is(QEMU, signs, f"model name: {signs.model_name}")
-    if "vmx" in (signs.flags or ()):
+    if signs.flags and {"vmx", "hypervisor"} <= signs.flags:
         return _is("kvm", signs, "vmx, which QEMU does not emulate")
     if signs.repeated & {QEMU} and _QEMU_MODELS.match(signs.model_name):
         return _is(QEMU, signs, f"model name: {signs.model_name}", strength=Strength.STRINGS)
