@@ -95,8 +95,8 @@ def test_kernel_is_unpacked() -> None:
 @pytest.mark.parametrize(
     "kernel, said",
     [
-        (b"", "no bzImage"),
-        (bytes(0x1000), "no bzImage"),
+        (b"", "not a bzImage"),
+        (bytes(0x1000), "not a bzImage"),
         (bzimage(b"\x02\x21\x4c\x18 lz4"), "something else than xz; it begins with 02214c18"),
         (bzimage(b"\xfd7zXZ\0 not really"), "can't be unpacked"),
         (bzimage(b""), "something else than xz"),

@@ -76,9 +76,9 @@ def test_machine_that_debian_has_no_emulators_for_is_told(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "words, said",
     [
-        (("up", "itanium"), "there is no case 'itanium'; there is: power9"),
-        (("down", "itanium"), "there is no case 'itanium'"),
-        (("ssh", "power9", "L2"), "power9 has L0, L1, no L2"),
+        (("up", "itanium"), "unknown case 'itanium'; choose from: power9"),
+        (("down", "itanium"), "unknown case 'itanium'"),
+        (("ssh", "power9", "L2"), "power9 has L0, L1, not L2"),
         (("ssh", "power9", "L1"), "power9 is not up; nestvirt lab up power9"),
     ],
 )
@@ -128,7 +128,7 @@ def test_run_judges_by_the_embedded_tests_only(tmp_path: Path) -> None:
     own.write_text("def test(): assert False\n")
     done = lab("run", "power9", f"{own}::test")
     assert done.exit_code == 1
-    assert "for yours, `nestvirt lab up CASE` says with which inventory" in done.output
+    assert "to run yours, `nestvirt lab up CASE` prints the inventory" in done.output
 
 
 def test_report_that_cannot_be_written_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -173,5 +173,5 @@ def test_pytest_that_breaks_down_has_judged_nothing(tmp_path: Path) -> None:
                        inventory_files=())  # fmt: skip
     (tmp_path / "result.json").write_text(to_json(report))
     assert lab_run._deviations(case, tmp_path, 1)
-    with pytest.raises(LabError, match="pytest ended with 3, so that its report can't be trusted"):
+    with pytest.raises(LabError, match="pytest ended with 3, so its report can't be trusted"):
         lab_run._deviations(case, tmp_path, 3)

@@ -170,7 +170,7 @@ def test_inventory_leads_to_every_machine(case: LabCase, tmp_path: Path) -> None
 
 def test_unknown_case_is_answered_with_those_there_are() -> None:
     """One line that names the cases."""
-    with pytest.raises(LabError, match="no case 'itanium'; there is: power9"):
+    with pytest.raises(LabError, match="unknown case 'itanium'; choose from: power9"):
         case_of("itanium")
 
 

@@ -76,7 +76,7 @@ def test_stages_are_told_with_the_seconds_expected(tmp_path: Path, emulate: Emul
 def test_death_ends_the_wait_with_the_last_lines(tmp_path: Path, emulate: Emulate) -> None:
     """A panic is no reason to wait any longer."""
     emulate('printf "first\\nKernel panic - not syncing: x\\n" >>"$console"; exec sleep 60')
-    with pytest.raises(LabError, match="a machine has died: Kernel panic - not syncing: x") as caught:
+    with pytest.raises(LabError, match="a machine died: Kernel panic - not syncing: x") as caught:
         start(tmp_path, [])
     assert caught.value.console == ("first", "Kernel panic - not syncing: x")
 
@@ -108,7 +108,7 @@ def test_second_attempt_is_reported_and_the_first_console_kept(tmp_path: Path, e
     )
     told: list[str] = []
     up = start(tmp_path, told, attempts=2)
-    assert up.retried == ("lab power9: a machine has died: KVM internal error.",)
+    assert up.retried == ("lab power9: a machine died: KVM internal error.",)
     assert told[-2:] == ["console-1.log", "console.log"]
 
 

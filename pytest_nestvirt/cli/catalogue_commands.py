@@ -1,4 +1,4 @@
-"""`nestvirt requirements` and `nestvirt explain`: the catalogue, and which checks stand for it."""
+"""`nestvirt requirements` and `nestvirt explain`: the catalogue, and the checks that verify it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _traced(suites: Iterable[Path]) -> Traceability:
 
 
 def _answer(traced: Traceability, requirement: Requirement) -> str:
-    """How a requirement is dealt with: its checks, the permission it needs, or why nothing can tell."""
+    """How a requirement is dealt with: its checks, the permission it needs, or why it cannot be observed."""
     checks = traced.checks_of(requirement.id)
     needs = f"needs {requirement.needs}" if requirement.needs is not Needs.READ_ONLY else ""
     if checks:
@@ -44,7 +44,7 @@ SUITES = click.option(
 @click.option("--by-check", is_flag=True, help="From checks to requirements instead.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, both ways.")
 def requirements(suites: tuple[Path, ...], *, by_check: bool, as_json: bool) -> None:
-    """Show every statement of the catalogue and what stands for it: a check, a permission, or a reason.
+    """List every statement of the catalogue with its check, the permission it needs, or the reason why it has neither.
 
     Ends in failure where a statement has none of the three, or a check names a statement that there is not.
     """
@@ -96,7 +96,7 @@ def _as_json(traced: Traceability) -> dict[str, object]:
 @click.argument("requirement_id", metavar="ID")
 @SUITES
 def explain(requirement_id: str, suites: tuple[Path, ...]) -> None:
-    """Say all that is known of one requirement: statement, source, whom it concerns, how it is checked, the remedy."""
+    """Explain one requirement: statement, source, where it applies, how it is checked, and the remedy."""
     traced = _traced(suites)
     wanted = requirement_id.upper()
     if wanted not in traced.catalogue:

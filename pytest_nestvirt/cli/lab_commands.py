@@ -42,7 +42,7 @@ def list_cases() -> None:
         click.echo(f"{case.name:<{width}}  {case.title}; up in some {case.seconds:.0f} s")
         for note in case.notes:
             click.echo(f"{'':<{width}}    {note}")
-    for found in _told(lambda: list(labs())):
+    for found in _or_fail(lambda: list(labs())):
         click.echo(f"running: {found.path.name}: {_state(found)}")
 
 
@@ -54,12 +54,12 @@ def _state(found: LabDirectory) -> str:
 
 @lab.command()
 def doctor() -> None:
-    """Say what this machine lacks for labs, and how to install it."""
+    """Check whether this machine has what labs need, and print how to install what is missing."""
     lacks = lacking()
     for lack in lacks:
         click.echo(f"missing: {lack.what}{f' (package {lack.package})' if lack.package else ''}")
-    click.echo(f"images, emulators and downloads: {_told(cache_directory)}")
-    click.echo(f"mend it: {remedy(lacks)}" if lacks else "nothing is missing")
+    click.echo(f"images, emulators and downloads: {_or_fail(cache_directory)}")
+    click.echo(f"fix: {remedy(lacks)}" if lacks else "nothing is missing")
     if lacks:
         raise SystemExit(1)
 
@@ -70,13 +70,13 @@ def doctor() -> None:
 @COLD
 def up(name: str, *, refresh: bool, cold: bool) -> None:
     """Bring a CASE up and leave it running."""
-    case = _told(lambda: case_of(name))
+    case = _or_fail(lambda: case_of(name))
 
     def start() -> LabDirectory:
         with running(case, _clock(), refresh=refresh, cold=cold, keep=True) as started:
             return started
 
-    started = _told(start)
+    started = _or_fail(start)
     inventory = shlex.quote(str(started.inventory))
     click.echo(f"pytest --hosts={inventory}")
     for level in case.levels:
@@ -90,15 +90,15 @@ def up(name: str, *, refresh: bool, cold: bool) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(name: str, level: str, command: tuple[str, ...]) -> None:
     """Log in to a machine of the CASE that was brought up last, or run COMMAND there."""
-    case = _told(lambda: case_of(name))
+    case = _or_fail(lambda: case_of(name))
     if level.upper() not in case.levels:
-        raise click.UsageError(f"{case.name} has {', '.join(case.levels)}, no {level.upper()}")
-    found = next((each for each in _told(lambda: list(labs(case.name))) if each.ready and each.is_running()), None)
+        raise click.UsageError(f"{case.name} has {', '.join(case.levels)}, not {level.upper()}")
+    found = next((each for each in _or_fail(lambda: list(labs(case.name))) if each.ready and each.is_running()), None)
     if found is None:
         raise click.ClickException(f"{case.name} is not up; nestvirt lab up {case.name}")
     client = shutil.which("ssh")
     if client is None:
-        raise click.ClickException("there is no ssh here; apt-get install openssh-client")
+        raise click.ClickException("ssh is not installed; apt-get install openssh-client")
     words = [client, "-F", str(found.ssh_config), level.lower(), *command]
     raise SystemExit(subprocess.run(words, check=False).returncode)  # noqa: S603 - asked for by the user
 
@@ -114,9 +114,9 @@ def run(name: str, report: Path | None, pytest_arguments: tuple[str, ...], *, re
 
     Succeeds where the verdicts are those that the case expects, be they good or bad. Console and report are kept.
     """
-    case = _told(lambda: case_of(name))
+    case = _or_fail(lambda: case_of(name))
     kept = report or Path("reports") / f"lab-{case.name}"
-    result = _told(lambda: run_case(case, kept, pytest_arguments, _clock(), refresh=refresh, cold=cold))
+    result = _or_fail(lambda: run_case(case, kept, pytest_arguments, _clock(), refresh=refresh, cold=cold))
     for why in result.retried:
         click.echo(f"started again, because: {why}")
     for line in result.deviations:
@@ -131,12 +131,12 @@ def run(name: str, report: Path | None, pytest_arguments: tuple[str, ...], *, re
 def down(name: str) -> None:
     """End the labs of a CASE, or all of them, and what killed commands have left behind."""
     if name:
-        _told(lambda: case_of(name))
-    for found in _told(lambda: list(labs(name))):
-        ended = _told(found.remove)
+        _or_fail(lambda: case_of(name))
+    for found in _or_fail(lambda: list(labs(name))):
+        ended = _or_fail(found.remove)
         click.echo(f"{found.path.name}: {ended} processes ended")
-    _told(store.sweep_all)
-    _told(saved_state.sweep)
+    _or_fail(store.sweep_all)
+    _or_fail(saved_state.sweep)
 
 
 def _clock() -> Callable[[str], None]:
@@ -148,8 +148,8 @@ def _clock() -> Callable[[str], None]:
     return announce
 
 
-def _told(action: Callable[[], T]) -> T:
-    """What the action returns; what stopped it as one line, after the last lines of the console."""
+def _or_fail(action: Callable[[], T]) -> T:
+    """What the action returns. A failure becomes one line, after the last lines of the console."""
     try:
         return action()
     except LabError as error:

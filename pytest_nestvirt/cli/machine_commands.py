@@ -36,7 +36,7 @@ def collect(hosts: tuple[str, ...], output: Path, inventory: str | None, *, arch
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise click.ClickException(f"{output}: can't be made: {error.strerror}") from None
+        raise click.ClickException(f"{output}: can't be created: {error.strerror}") from None
     seen = _look(chosen)
     kept = [_keep(name, seen[name], output, archive=archive, overwrite=overwrite) for name in hosts]
     if not all(kept):
@@ -45,7 +45,7 @@ def collect(hosts: tuple[str, ...], output: Path, inventory: str | None, *, arch
 
 def _keep(name: str, collected: Collected, output: Path, *, archive: bool, overwrite: bool) -> bool:
     if collected.snapshot is None:
-        click.echo(f"{name}: {plain(collected.trouble or 'nobody logs in to it (connection: none)', 400)}", err=True)
+        click.echo(f"{name}: {plain(collected.trouble or 'not accessible (connection: none)', 400)}", err=True)
         return False
     target = output / (f"{name}.tar.xz" if archive else name)
     try:
@@ -61,7 +61,9 @@ def _keep(name: str, collected: Collected, output: Path, *, archive: bool, overw
 @click.command()
 @click.option("--hosts", help="Inventory of the machines to look at.")
 @click.option("--root", type=click.Path(path_type=Path), help="A snapshot, sosreport or plain tree to read instead.")
-@click.option("--json", "as_json", is_flag=True, help="Typed facts as JSON; `unknown` says what could not be known.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Typed facts as JSON; `unknown` lists what could not be observed."
+)
 def facts(hosts: str | None, root: Path | None, *, as_json: bool) -> None:
     """Show what is known of machines, each fact with where it was read.
 
@@ -98,7 +100,7 @@ def _machines_of(inventory: Inventory) -> Mapping[str, Machine]:
 def _seen(collected: Collected) -> Snapshot | Unobservable:
     if collected.snapshot is not None:
         return collected.snapshot
-    return Unobservable("connection", collected.trouble or "nobody logs in to it (connection: none)")
+    return Unobservable("connection", collected.trouble or "not accessible (connection: none)")
 
 
 def _as_text(name: str, facts_of_machine: Mapping[str, object]) -> str:

@@ -68,8 +68,8 @@ def _inventory(case: LabCase, places: dict[str, _Place]) -> str:
         "timeouts": _TIMEOUTS,
         **({"treat_as": case.treat_as} if case.treat_as else {}),
     }
-    told = f"# The lab {case.name}: {case.title}\n"
-    return told + yaml.safe_dump({"defaults": defaults, "hosts": hosts}, sort_keys=False)
+    heading = f"# The lab {case.name}: {case.title}\n"
+    return heading + yaml.safe_dump({"defaults": defaults, "hosts": hosts}, sort_keys=False)
 
 
 def _ssh_config(lab: LabDirectory, case: LabCase, places: dict[str, _Place]) -> str:

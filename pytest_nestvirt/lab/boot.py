@@ -63,7 +63,7 @@ def bring_up(case: LabCase, lab: LabDirectory, supplies: Supplies, announce: Ann
 
 
 def _told(case: LabCase, supplies: Supplies, up: Up) -> dict[str, object]:
-    """How a lab came up, for whoever reads its report."""
+    """How a lab came up, for the report."""
     return {
         "case": case.name,
         "image": supplies.image.directory.name,
@@ -92,13 +92,13 @@ def _booted(
         except LabError as error:
             end_marked(lab.path)
             emulator.wait()
-            # An emulator that ends before its machine has said a word does so every time.
+            # An emulator that ends before its machine has printed anything does so every time.
             if not error.console or len(retried) + 1 >= case.attempts:
                 raise
             retried.append(str(error))
             if lab.console.exists():
                 lab.console.rename(lab.path / f"console-{len(retried)}.log")
-            announce(f"{error}; this emulator is known to fail at times: once more")
+            announce(f"{error}; this emulator fails occasionally; retrying")
         else:
             return emulator, tuple(retried)
 
@@ -178,7 +178,7 @@ def _answer(case: LabCase, lab: LabDirectory, announce: Announce) -> None:
             raise LabError(f"lab {case.name}: {error}", last_lines(read(lab.console))) from None
     if completed.exit_code != 0:
         raise LabError(f"lab {case.name}: `true` ended with {completed.exit_code} on {innermost.name}")
-    announce(f"{innermost.name.upper()} has been logged in to, in {time.monotonic() - began:.1f} s")
+    announce(f"{innermost.name.upper()} answered a login, in {time.monotonic() - began:.1f} s")
 
 
 def _not_recorded(host: Host) -> NoReturn:

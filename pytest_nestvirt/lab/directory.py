@@ -69,8 +69,8 @@ class LabDirectory:
     def owner(self) -> Process | None:
         """The command that is bringing it up or running pytest over it; None if that one is gone."""
         try:
-            told = json.loads((self.path / "owner.json").read_text("utf-8"))
-            owner = Process(int(told["pid"]), int(told["started"]))
+            owned = json.loads((self.path / "owner.json").read_text("utf-8"))
+            owner = Process(int(owned["pid"]), int(owned["started"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return owner if owner.alive else None

@@ -1,12 +1,12 @@
 #!/bin/sh
 # shellcheck shell=sh
-# The first process of every lab machine. What is special about this one stands in /run/lab, which was appended to the
+# The first process of every lab machine. What is special about this one is in /run/lab, which was appended to the
 # archive that the kernel started from: `level` (settings), `hostkey`, `root/` (files laid over the system) and, for a
 # machine that has a guest, `guest.sh` and `guest.cpio`.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
-# say WORDS: a mark on the console, by which whoever waits for this machine knows how far it is.
+# say WORDS: a mark on the console, which shows a process that waits for this machine how far it has come.
 say() {
   # shellcheck disable=SC2034 # the rest is dropped
   read -r up rest </proc/uptime
@@ -69,7 +69,7 @@ serve() {
   if dropbear -E -s -p 22 -r /run/lab/hostkey 2>/dev/null; then say ssh; else say no-ssh; fi
 }
 
-# The guest's console is part of this machine's, so that one file on the outermost host tells of all levels.
+# The guest's console is part of this machine's, so that one file on the outermost host covers all levels.
 run_guest() {
   # shellcheck disable=SC2154 # guest_archives is one of the settings
   for archive in $guest_archives /run/lab/guest.cpio; do cat "$archive"; done >/run/guest-initrd

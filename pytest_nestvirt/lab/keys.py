@@ -73,10 +73,10 @@ class Keys:
         return cls(KeyPair.generate(), {level: KeyPair.generate() for level in levels})
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Keys:
+    def from_json(cls, saved: Mapping[str, Any]) -> Keys:
         """What `as_json` has written. Raises KeyError, TypeError or ValueError."""
-        hosts = {level: KeyPair.from_seed(seed) for level, seed in told["hosts"].items()}
-        return cls(KeyPair.from_seed(told["client"]), hosts)
+        hosts = {level: KeyPair.from_seed(seed) for level, seed in saved["hosts"].items()}
+        return cls(KeyPair.from_seed(saved["client"]), hosts)
 
     def as_json(self) -> dict[str, object]:
         """For a file that only its user can read."""

@@ -120,8 +120,8 @@ def _refuse_tests(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if argument == "--pyargs" or Path(argument.partition("::")[0]).exists():
             raise LabError(
-                f"lab: {argument} names tests, and a run judges by the embedded ones; for yours, `nestvirt lab up CASE` "
-                "says with which inventory to run pytest"
+                f"lab: {argument} names tests, but a lab run uses the embedded ones; to run yours, `nestvirt lab up CASE` "
+                "prints the inventory to give to pytest"
             )
 
 
@@ -146,9 +146,9 @@ def _keep(lab: LabDirectory, report: Path) -> None:
 
 def _deviations(case: LabCase, report: Path, status: int) -> tuple[str, ...]:
     try:
-        told = load_json(report / FILE_NAME)
+        report_of_run = load_json(report / FILE_NAME)
     except ReportError as error:
         raise LabError(f"lab {case.name}: pytest ended with {status} and left no report: {error}") from None
     if status not in _STATUSES:
-        raise LabError(f"lab {case.name}: pytest ended with {status}, so that its report can't be trusted; see above")
-    return deviations(case, told)
+        raise LabError(f"lab {case.name}: pytest ended with {status}, so its report can't be trusted; see above")
+    return deviations(case, report_of_run)

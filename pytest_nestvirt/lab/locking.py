@@ -20,7 +20,7 @@ def _nothing() -> None:
 def alone(directory: Path, *, wait: bool = True, waiting: Callable[[], None] = _nothing) -> Iterator[None]:
     """Be the only one to work in a directory; `waiting` is called where that takes a wait.
 
-    Raises BlockingIOError where somebody else works in it, or uses it, and `wait` is False.
+    Raises BlockingIOError if another process works in it or uses it, and `wait` is False.
     """
     held = os.open(directory, os.O_RDONLY)
     try:
@@ -37,7 +37,7 @@ def alone(directory: Path, *, wait: bool = True, waiting: Callable[[], None] = _
 
 
 def use(directory: Path) -> bool:
-    """Have nobody else be alone in a directory until this process ends; whether it is there."""
+    """Keep every other process from working alone in a directory until this one ends; whether the directory exists."""
     try:
         held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:

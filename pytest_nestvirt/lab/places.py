@@ -32,7 +32,7 @@ def _base(variable: str, below_home: str, refused: str) -> Path:
     """As the XDG base directory specification has it: a relative path in the variable does not count."""
     named = Path(os.environ.get(variable, ""))
     path = named if named.is_absolute() else _home(variable) / below_home
-    # What can't be printed, a newline above all, can stand in no configuration either.
+    # What can't be printed, a newline above all, can't be written in a configuration either.
     odd = next((character for character in str(path) if character in refused or not character.isprintable()), None)
     if odd is not None:
         raise LabError(f"lab: {str(path)!r} can't be used, its name has a {odd!r}; set {variable} to another directory")

@@ -1,6 +1,6 @@
 """The processes of a lab, found again by anyone: they carry the lab's directory in their environment.
 
-A number alone says little, since numbers are used again; an environment cannot be mistaken, and there is no moment
+A number alone is not enough, since numbers are reused; an environment cannot be mistaken, and there is no moment
 between the start of a process and the writing of a file in which a killed command would lose track of it.
 """
 
@@ -85,7 +85,7 @@ def marked(directory: Path) -> list[Process]:
 
 
 def _environment(entry: Path) -> list[bytes]:
-    """Empty for a process of somebody else, a zombie, or one that has just gone."""
+    """Empty for a process of another user, a zombie, or one that has just gone."""
     try:
         return (entry / "environ").read_bytes().split(b"\0")
     except OSError:

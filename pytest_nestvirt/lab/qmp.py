@@ -59,11 +59,11 @@ class Monitor:
         try:
             self._socket.sendall(json.dumps(asked).encode() + b"\n")
             for line in iter(self._lines.readline, b""):
-                told = json.loads(line)
-                if "error" in told:
-                    raise LabError(f"lab: the emulator refuses {command}: {told['error'].get('desc')}")
-                if "return" in told:
-                    return told["return"]
+                answer = json.loads(line)
+                if "error" in answer:
+                    raise LabError(f"lab: the emulator refuses {command}: {answer['error'].get('desc')}")
+                if "return" in answer:
+                    return answer["return"]
         except (OSError, ValueError) as error:
             raise LabError(f"lab: the emulator's monitor failed at {command}: {error}") from None
         raise LabError(f"lab: the emulator ended at {command}")

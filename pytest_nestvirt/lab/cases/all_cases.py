@@ -1,4 +1,4 @@
-"""The labs there are. What is listed here has been seen to come up and to be judged as it says."""
+"""All labs. Each one listed here has been seen to come up and to get the verdicts that it expects."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ IBMZ_NO_SIE = LabCase(
             }
         }
     ),
-    notes=("no L1: QEMU does not emulate SIE", "its /proc/sysinfo says what it is, a guest of an emulator"),
+    notes=("no L1: QEMU does not emulate SIE", "its /proc/sysinfo shows what it is: a guest of an emulator"),
 )
 
 ARM64_HOST = LabCase(
     name="arm64",
-    title="arm64, of which no document says that it supports nesting: an L0 with KVM",
+    title="arm64, which no document covers: an L0 with KVM",
     architecture=ARM64,
     emulator=QEMU_ARM,
     machines=(
@@ -49,7 +49,7 @@ ARM64_HOST = LabCase(
         ),
     ),
     expected=Expected({"l0": {Verdict.FAIL: ("KWIKI-TERM-L0",)}}),
-    notes=("no L1: no document says anything about it that could be checked",),
+    notes=("no L1: no document has a statement about it that could be checked",),
 )
 
 CASES = (*POWER_CASES, *AMD_CASES, *INTEL_CASES, IBMZ_NO_SIE, ARM64_HOST)
@@ -60,4 +60,4 @@ def case_of(name: str) -> LabCase:
     for case in CASES:
         if case.name == name:
             return case
-    raise LabError(f"lab: there is no case {name!r}; there is: {', '.join(case.name for case in CASES)}")
+    raise LabError(f"lab: unknown case {name!r}; choose from: {', '.join(case.name for case in CASES)}")

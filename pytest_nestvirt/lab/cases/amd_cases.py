@@ -16,8 +16,8 @@ CONFIRMED = Verdict.LIMIT_CONFIRMED
 # One processor throughout: with two, QEMU 7.2 to 11.1 locked up or reset the L0 of the AMD cases.
 
 _EMULATED_EPYC = ("-machine", "q35,accel=tcg", "-nodefaults")
-# The emulated machine stands for hardware: it does not set the flag by which hypervisors announce themselves, and its
-# DMI does not call it QEMU. In the table about the firmware that QEMU writes, one bit says that the machine is virtual,
+# The emulated machine represents hardware: it does not set the flag by which hypervisors announce themselves, and its
+# DMI does not call it QEMU. In the table about the firmware that QEMU writes, one bit marks the machine as virtual,
 # which systemd-detect-virt reads; the one that qboot brings is without that.
 _AS_HARDWARE = (
     *("-cpu", "EPYC,+vgif,-hypervisor", "-bios", "qboot.rom"),
@@ -91,7 +91,7 @@ _PASSTHROUGH, _HOST_MODEL, _NO_CPU = (
 )
 
 _UNSUPPORTED = {"rhel8": Stance.UNSUPPORTED}
-# Judged as RHEL 8 and found to be Debian: that is no fault of the twins, and the same in all of them.
+# Judged as RHEL 8 and found to be Debian: that is not a fault of the twins, and it is the same in all of them.
 _AS_RHEL_L0 = {
     PASS: (
         *("RHEL8-L0-PHYSICAL", "RHEL8-ARCH-LIST", "RHEL8-NOT-PRODUCTION", "RHEL8-DEVTEST", "RHEL8-AMD-CPU-FLAGS"),

@@ -22,7 +22,7 @@ def deviations(case: LabCase, report: RunReport) -> tuple[str, ...]:
 
 def _verdicts(case: LabCase, report: RunReport) -> Iterator[str]:
     expected = case.expected.table()
-    found = {(told.host, told.requirement): told for told in report.cases if told.verdict not in _LEFT_OUT}
+    found = {(case.host, case.requirement): case for case in report.cases if case.verdict not in _LEFT_OUT}
     for key in sorted(expected.keys() | found.keys()):
         host, requirement = key
         wanted = expected.get(key, "no verdict")
@@ -35,7 +35,7 @@ def _verdicts(case: LabCase, report: RunReport) -> Iterator[str]:
 def _stances(case: LabCase, report: RunReport) -> Iterator[str]:
     expected = case.expected.stances
     for chain in report.chains:
-        found = {told.source: told.stance for told in chain.stances}
+        found = {stance.source: stance.stance for stance in chain.stances}
         for source in sorted(expected.keys() | found.keys()):
             wanted, seen = expected.get(source, _NONE), found.get(source, _NONE)
             if seen != wanted:

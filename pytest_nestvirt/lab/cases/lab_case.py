@@ -53,7 +53,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """How libvirt is told to run a machine."""
+    """How libvirt is asked to run a machine."""
 
     cpu: str
     """Its <cpu> element; empty for none, so that libvirt chooses."""
@@ -94,7 +94,7 @@ class Expected:
 
     verdicts: Mapping[str, Mapping[Verdict, tuple[str, ...]]]
     stances: Mapping[str, Stance] = field(default_factory=dict)
-    """What each document that judges the lab's chain and speaks of support says of it, by the document's id."""
+    """The support stance of each document that judges the lab's chain and mentions support, by the document's id."""
 
     def table(self) -> dict[tuple[str, str], Verdict]:
         """(machine, requirement) -> verdict."""

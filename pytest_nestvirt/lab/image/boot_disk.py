@@ -1,6 +1,6 @@
 """A disk that starts a kernel by itself: no boot loader, no file system, and nothing to unpack.
 
-Its first sector is assembled from pvh.S, where the layout is told.
+Its first sector is assembled from pvh.S, which describes the layout.
 """
 
 from __future__ import annotations

@@ -28,18 +28,18 @@ def write_disk(tree: Path, disk: Path) -> None:
 
 
 def _give_to_root(disk: Path) -> None:
-    """Make root the owner of all files: mke2fs has taken who owns them in the tree, which is whoever unpacked it.
+    """Make root the owner of all files: mke2fs has taken their owners from the tree, which belongs to the user who unpacked it.
 
-    It can be told otherwise from e2fsprogs 1.47.1 on, which reads archives.
+    e2fsprogs 1.47.1 and later, which read archives, have an option for it.
     """
     with disk.open("rb") as file:
         file.seek(_SUPERBLOCK)
         # s_inodes_count (Documentation/filesystems/ext4/super.rst).
         inodes = int.from_bytes(file.read(4), "little")
     commands = (f"sif <{inode}> {field} 0\n" for inode in range(1, inodes + 1) for field in ("uid", "gid"))
-    said = _checked("debugfs", "-w", "-f", "-", str(disk), given="".join(commands))
-    # It succeeds whatever becomes of its commands; but for complaints, it says nothing there but its version.
-    if complaints := [line for line in said.splitlines() if not line.startswith("debugfs ")]:
+    complained = _checked("debugfs", "-w", "-f", "-", str(disk), given="".join(commands))
+    # It succeeds even if its commands fail; apart from complaints, it prints nothing there but its version.
+    if complaints := [line for line in complained.splitlines() if not line.startswith("debugfs ")]:
         raise LabError(f"lab: debugfs can't give the files of a disk to root: {complaints[0][:200]}")
 
 
@@ -47,7 +47,7 @@ def _checked(name: str, *arguments: str, given: str = "") -> str:
     """What the program wrote to its standard error. Raises `LabError` where it fails."""
     words = [program(name), *arguments]
     completed = subprocess.run(words, input=given.encode(), capture_output=True, check=False)  # noqa: S603 - no shell
-    said = completed.stderr.decode("utf-8", "replace")
+    printed = completed.stderr.decode("utf-8", "replace")
     if completed.returncode != 0:
-        raise LabError(f"lab: {name} ended with {completed.returncode}: {' '.join(said.split())[:200]}")
-    return said
+        raise LabError(f"lab: {name} ended with {completed.returncode}: {' '.join(printed.split())[:200]}")
+    return printed

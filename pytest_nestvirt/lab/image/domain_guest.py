@@ -13,7 +13,7 @@ from pytest_nestvirt.lab.image.overlay import Network
 from pytest_nestvirt.lab.image.qemu_command import GUEST_INITRD, kernel_command_line
 
 NETWORK = Network(address="192.168.122.11", gateway="192.168.122.1")
-"""Where the machine stands in libvirt's default network."""
+"""The address of the machine in libvirt's default network."""
 _NETWORK_FILE, _DOMAIN_FILE = "network.xml", "domain.xml"
 
 # `open`: no firewall rules, which take seconds here. Addresses are fixed, so there is nothing for dnsmasq to do.

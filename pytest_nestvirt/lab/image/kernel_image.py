@@ -67,7 +67,7 @@ def build(packages: Sequence[Path], kernel: Path, recipe: Recipe, work: Path, re
     """Make an image of package files in `result`, with trees on the way in `work`. Raises `LabError`.
 
     Whoever makes it, its files belong to root and have the modes that the packages give them. `work` has to be a directory
-    that nobody else can enter: programs in it may be set to run as their owner.
+    that no other user can enter: programs in it may be set to run as their owner.
     """
     with _umask(0o022):
         _build(packages, kernel, recipe, work, result)
@@ -118,7 +118,7 @@ def _of(packages: Sequence[Path], names: Iterable[str]) -> list[Path]:
 def unpack(packages: Iterable[Path], root: Path, *, modes: str = "--no-same-permissions") -> None:
     """Unpack package files into a tree, as if merged-usr had always been there. Raises `LabError`.
 
-    `dpkg-deb -x` replaces the links of merged-usr by directories, tar can be told to keep them. `modes` is tar's word:
+    `dpkg-deb -x` replaces the links of merged-usr by directories, tar has an option to keep them. `modes` is tar's option:
     whether files get theirs from the package, or what the user's umask leaves of them, without set-user-id.
     """
     for name in _MERGED:
@@ -139,8 +139,8 @@ def _unpack(package: Path, tar: Sequence[str]) -> None:
             deb.stdout.close()
         _, complaint = deb.communicate()
     if deb.returncode != 0 or unpacked.returncode != 0:
-        said = b" ".join((complaint + b" " + unpacked.stderr).split()).decode("utf-8", "replace")
-        raise LabError(f"lab: {package.name} can't be unpacked: {said[:200] or 'dpkg-deb failed'}")
+        printed = b" ".join((complaint + b" " + unpacked.stderr).split()).decode("utf-8", "replace")
+        raise LabError(f"lab: {package.name} can't be unpacked: {printed[:200] or 'dpkg-deb failed'}")
 
 
 def _modules(kernel_tree: Path, root: Path, names: Sequence[str]) -> None:
@@ -164,8 +164,8 @@ def _modules(kernel_tree: Path, root: Path, names: Sequence[str]) -> None:
 
 def _needs(module: Path) -> tuple[str, ...]:
     """`depends=` of a module's .modinfo: what has to be loaded before it."""
-    told = re.search(rb"(?:\0|^)depends=([^\0]*)\0", module.read_bytes())
-    return tuple(_module(part) for part in (told[1].decode().split(",") if told else ()) if part)
+    depends = re.search(rb"(?:\0|^)depends=([^\0]*)\0", module.read_bytes())
+    return tuple(_module(part) for part in (depends[1].decode().split(",") if depends else ()) if part)
 
 
 def _with_dependencies(names: Iterable[str], needs: Mapping[str, Sequence[str]]) -> list[str]:

@@ -15,7 +15,7 @@ _GROUP = "root:x:0:\nkvm:x:106:\nnogroup:x:65534:\n"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How a machine is told to set up its network device."""
+    """How a machine is to set up its network device."""
 
     address: str
     """Without the 24 of its network."""

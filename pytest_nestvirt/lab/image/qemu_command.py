@@ -50,7 +50,7 @@ def guest_command(case: LabCase, level: int) -> str:
 
 
 def kernel_command_line(case: LabCase) -> str:
-    """What the kernels of a case are told."""
+    """The kernel command line of a case."""
     return f"console={case.architecture.console} {case.kernel_options}"
 
 

@@ -19,13 +19,13 @@ _MASKED = (
     # Nobody logs in at a console, and nothing lasts until a timer is due.
     *("getty.target", "systemd-logind.service", "systemd-user-sessions.service", "dpkg-db-backup.timer"),
     *("fstrim.timer", "logrotate.timer", "systemd-tmpfiles-clean.timer"),
-    # What an update of /usr calls for has been done, or nobody asks for it.
+    # What an update of /usr requires has been done, or is not needed.
     *("ldconfig.service", "systemd-hwdb-update.service", "systemd-journal-catalog-update.service"),
     *("systemd-sysusers.service", "systemd-update-done.service"),
     # There is no disk to write to, and nothing that was there before.
     *("systemd-journal-flush.service", "systemd-pstore.service", "systemd-random-seed.service"),
     *("systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "libvirt-guests.service"),
-    # This kernel has no modules for them here, or nobody uses them: a second each.
+    # This kernel has no modules for them here, or they are not used: a second each.
     *("modprobe@.service", "proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service", "dev-hugepages.mount"),
     *("sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
 )

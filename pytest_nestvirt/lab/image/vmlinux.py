@@ -22,7 +22,7 @@ _ENTRY_NOTES = ((b"Xen\0", 18, _SHORT), (b"Xen\0", 18, _LONG))
 def unpacked(bzimage: bytes) -> bytes:
     """The ELF file inside a bzImage (Documentation/x86/boot.rst of Linux). Raises `LabError`."""
     if bzimage[_BOOT_MAGIC_AT : _BOOT_MAGIC_AT + 4] != _BOOT_MAGIC:
-        raise LabError("lab: the kernel is no bzImage, so it can't be unpacked")
+        raise LabError("lab: the kernel is not a bzImage, so it can't be unpacked")
     offset, length = struct.unpack_from("<II", bzimage, _PAYLOAD_AT)
     begin = ((bzimage[_SETUP_SECTORS_AT] or 4) + 1) * 512 + offset
     payload = bzimage[begin : begin + length]

@@ -30,7 +30,7 @@ class Mark:
     stage: str
     """`booted`, `kvm`, `ssh`, `guest-start`, `guest-end`."""
     status: int | None = None
-    """How it ended, where that is said."""
+    """How it ended, if that was printed."""
 
 
 def marks(text: str) -> list[Mark]:

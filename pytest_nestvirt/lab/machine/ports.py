@@ -6,7 +6,7 @@ import socket
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago. QEMU says so and ends where somebody was faster."""
+    """A port of 127.0.0.1 that was free a moment ago. If another process takes it first, QEMU reports that and ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -69,12 +69,12 @@ class SavedState:
 def saved_state_of(case: LabCase, supplies: Supplies) -> SavedState:
     """Where the saved state of a case is kept; whether there is one is another question.
 
-    Its name comes of all that the machines are made of and told, but for their keys.
+    Its name is a digest of everything that the machines are made of, except for their keys.
     """
-    nobody = KeyPair.from_seed("00" * 32)
-    told = own_archive(case, Keys(nobody, dict.fromkeys(case.levels, nobody)))
+    no_key = KeyPair.from_seed("00" * 32)
+    contents = own_archive(case, Keys(no_key, dict.fromkeys(case.levels, no_key)))
     command = "\0".join(outer_command(Outermost(case, supplies, LabDirectory(Path("/")), 0))).encode()
-    key = hashlib.sha256(told + command).hexdigest()[:20]
+    key = hashlib.sha256(contents + command).hexdigest()[:20]
     return SavedState(cache_directory() / "snapshots" / f"{case.name}-{key}")
 
 
@@ -87,7 +87,7 @@ def _monitor(lab: LabDirectory) -> Monitor:
 
 
 def save(lab: LabDirectory, keys: Keys, saved: SavedState) -> float:
-    """Keep a lab that is up, which then goes on; the seconds that it stood still. Raises `LabError` or OSError."""
+    """Keep a lab that is up, which then continues; the seconds that it was stopped. Raises `LabError` or OSError."""
     saved.directory.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=_SAVING, dir=saved.directory.parent) as made_in,
@@ -141,8 +141,8 @@ def _stop_idle(monitor: Monitor) -> None:
 
 
 def _waits(monitor: Monitor) -> bool:
-    told = monitor.run("human-monitor-command", **{"command-line": "info registers"})
-    return _HALTED.findall(told) == ["1"]
+    registers = monitor.run("human-monitor-command", **{"command-line": "info registers"})
+    return _HALTED.findall(registers) == ["1"]
 
 
 def _write(monitor: Monitor, state: Path) -> None:
@@ -150,7 +150,7 @@ def _write(monitor: Monitor, state: Path) -> None:
     monitor.run("migrate", uri=f"exec:cat > {shlex.quote(str(state))}")
     if (ended := _migrated(monitor)) == "completed":
         return
-    # A machine that is still being written when it is told to go on stands still for good once it has been.
+    # A machine that is asked to continue while it is still being written stops for good once it has been.
     monitor.run("migrate_cancel")
     _migrated(monitor)
     raise LabError(f"lab: the saved state could not be written: {ended}")
@@ -160,10 +160,10 @@ def _migrated(monitor: Monitor) -> str:
     """How the writing has ended: `completed`, `cancelled`, `failed: why`; `active` where it has not in good time."""
     until = time.monotonic() + _SAVING_SECONDS
     while True:
-        told = monitor.run("query-migrate")
-        status = str(told.get("status"))
+        migration = monitor.run("query-migrate")
+        status = str(migration.get("status"))
         if status in {"completed", "failed", "cancelled"} or time.monotonic() > until:
-            return f"failed: {told['error-desc']}" if "error-desc" in told else status
+            return f"failed: {migration['error-desc']}" if "error-desc" in migration else status
         time.sleep(0.05)
 
 
@@ -180,6 +180,6 @@ def wait_for_restore(lab: LabDirectory) -> None:
 
 
 def sweep() -> None:
-    """Remove what killed commands have left half-written: what nobody is working on."""
+    """Remove what killed commands have left half-written: what no process is working on."""
     for left in (cache_directory() / "snapshots").glob(f"{_SAVING}*"):
         _forget_unused(left)

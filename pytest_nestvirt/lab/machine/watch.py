@@ -34,15 +34,15 @@ class Watched:
 
     def check(self, text: str, silent: float) -> None:
         """Raise `LabError` where waiting is pointless, with what was printed last."""
-        said = last_lines(text)
+        printed = last_lines(text)
         if line := death(text):
-            raise LabError(f"lab {self.case.name}: a machine has died: {line[:160]}", said)
+            raise LabError(f"lab {self.case.name}: a machine died: {line[:160]}", printed)
         ended = self.emulator.poll()
         if ended is not None:
             why = " ".join(last_lines(read(self.lab.path / "emulator.log"), 1)) or "it printed nothing"
-            raise LabError(f"lab {self.case.name}: the emulator ended with {ended}: {why[:200]}", said)
+            raise LabError(f"lab {self.case.name}: the emulator ended with {ended}: {why[:200]}", printed)
         if silent > self.patience(marks(text)):
-            raise LabError(f"lab {self.case.name}: nothing new on the console for {silent:.0f} s", said)
+            raise LabError(f"lab {self.case.name}: nothing new on the console for {silent:.0f} s", printed)
 
 
 def watch(watched: Watched, announce: Announce) -> None:
@@ -69,7 +69,7 @@ def watch(watched: Watched, announce: Announce) -> None:
 def _progress(case: LabCase, mark: Mark, seconds: float, announce: Announce) -> None:
     if mark.stage in {"booted", "ssh"}:
         expected = sum(machine.seconds for machine in case.machines[: int(mark.level[1:]) + 1])
-        told = "answers to SSH" if mark.stage == "ssh" else "has booted"
-        announce(f"{mark.level} {told} after {seconds:.0f} s (expected: SSH after {expected:.0f} s)")
+        reached = "answers to SSH" if mark.stage == "ssh" else "has booted"
+        announce(f"{mark.level} {reached} after {seconds:.0f} s (expected: SSH after {expected:.0f} s)")
     elif mark.stage == "kvm" and mark.status:
         announce(f"{mark.level} has no KVM: modprobe ended with {mark.status}")

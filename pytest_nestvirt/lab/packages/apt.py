@@ -101,7 +101,7 @@ class Apt:
         self.note = f"{self._suite}-security for {self._architecture} can't be read now: {_complaint(complete.stderr)}"
 
     def kernel(self, metapackage: str) -> str:
-        """Name of the kernel package that a metapackage stands for at present. Raises `LabError`."""
+        """Name of the kernel package that a metapackage currently depends on. Raises `LabError`."""
         shown = self._run("apt-cache", "--no-all-versions", "show", metapackage).stdout
         found = re.search(r"^Depends:.*?\b(linux-image-[0-9][^\s,]*)", shown, re.MULTILINE)
         if found is None:
@@ -136,7 +136,7 @@ class Apt:
         for name in ("lists/partial", "archives/partial", "none/partial"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         (self._directory / "status").write_bytes(b"")
-        # A proxy may be told with a password.
+        # The address of a proxy may contain a password.
         self._settings.unlink(missing_ok=True)
         self._settings.touch(mode=0o600)
         self._settings.write_text(settings(self._directory, self._architecture, of_system()), "utf-8")
@@ -242,5 +242,5 @@ def _complaint(stderr: str) -> str:
 
 def content_key(packages: Sequence[Package], recipe: bytes) -> str:
     """Hexadecimal name of what comes of these packages by that recipe."""
-    told = "\n".join(sorted(package.file for package in packages)).encode()
-    return hashlib.sha256(told + b"\0" + recipe).hexdigest()[:20]
+    listed = "\n".join(sorted(package.file for package in packages)).encode()
+    return hashlib.sha256(listed + b"\0" + recipe).hexdigest()[:20]

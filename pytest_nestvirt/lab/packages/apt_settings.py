@@ -1,4 +1,4 @@
-"""What our own apt is told: all of it by us, but for the way into the network.
+"""The settings of our own apt: all of them ours, except for access to the network.
 
 apt.conf(5) has apt read the file of $APT_CONFIG first and the system's configuration after it, which would win: it may switch
 signatures off, run commands or have packages kept elsewhere. Our file points apt at none instead.
@@ -15,7 +15,7 @@ from pytest_nestvirt.lab.packages.doctor import program
 _CARRIED_OVER = re.compile(
     r'^Acquire::(?:https?::[^\s"]+|ForceIPv[46]|Check-Valid-Until|Check-Date) "[^"\n]*";$', re.MULTILINE
 )
-"""Proxies, certificates and the like; and whether old indexes will do, which says nothing about signatures: where the
+"""Proxies, certificates and the like; and whether old indexes are accepted, which has nothing to do with signatures: where the
 administrator has decided so, mirrors are reached that fall behind."""
 
 
@@ -67,5 +67,5 @@ def carried_over(system: str) -> list[str]:
 def of_system() -> str:
     """The configuration that the user's own apt has; a line for each value: `Acquire::http::Proxy "http://x";`."""
     words = [program("apt-config"), "dump"]
-    told = subprocess.run(words, capture_output=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603 - no shell
-    return told.stdout.decode("utf-8", "replace")
+    shown = subprocess.run(words, capture_output=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603 - no shell
+    return shown.stdout.decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from pytest_nestvirt.lab.problem import LabError
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """The keys that Debian signs its archive with."""
 HERE = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x", "riscv64": "riscv64"}
-"""What `uname -m` says on a machine that can run labs -> Debian's name for it."""
+"""`uname -m` of machines that can run labs -> Debian's name of that architecture."""
 
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 _PROGRAMS = {

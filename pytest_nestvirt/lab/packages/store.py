@@ -1,6 +1,6 @@
 """What is made of Debian's packages and kept: asked for once, fetched once, made once.
 
-What was decided stands in a plan, so that a second lab needs neither the network nor a package; `refresh` asks anew.
+What was chosen is written to a plan, so that a second lab needs neither the network nor a package; `refresh` chooses again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Order:
     """Something to be made of packages."""
 
     kind: str
-    """`images` or `tools`: the directory of the cache that it stands in."""
+    """`images` or `tools`: its directory in the cache."""
     name: str
     """`ppc64el`."""
     suite: str
@@ -117,8 +117,8 @@ def _made(order: Order, directory: Path, plan: Path, announce: Announce) -> Path
     while not _use(result):
         _make(order, apt, programs, kernel, result=result, work=directory, announce=announce)
     _forget_others(result, _planned(order, plan), directory)
-    told = {"result": result.name, "packages": [package.file for package in packages]}
-    plan.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    chosen = {"result": result.name, "packages": [package.file for package in packages]}
+    plan.write_text(json.dumps(chosen, indent=1) + "\n", "utf-8")
     return result
 
 
@@ -174,7 +174,7 @@ def sweep(directory: Path) -> None:
 
 
 def sweep_all() -> None:
-    """Remove what is half-made and half-fetched, where nobody is working on it."""
+    """Remove what is half-made and half-fetched, unless another process is working on it."""
     for directory in (cache_directory() / "apt").glob("*"):
         with suppress(BlockingIOError), alone(directory, wait=False):
             sweep(directory)
