@@ -77,7 +77,9 @@ ONLY_OF_OBJECTS = frozenset({"kind", "has", "nested"})
 class Conditions(BaseModel):
     """What must be true of one machine, or of one object of a manifest. An absent key asks nothing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
 
     provider: Annotated[tuple[Provider, ...], OneOf] = ()
     """Who offers machines on this host, by the inventory."""
