@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from manifest_trios import ManifestTrio, manifest_trios
+from manifest_trios import ManifestTrio, but, manifest_trios
 from suite_checks import CASES, catalogue_of, checks_of, read_only, verdict_of
 
 from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
@@ -75,3 +75,31 @@ def test_no_statement_about_machines_is_asked_of_an_object(find: Callable[[str, 
     for requirement in CATALOGUE:
         if "manifest" not in requirement.levels:
             assert requirement_applies(requirement, item).state is Applicable.NO, requirement.id
+
+
+@pytest.mark.parametrize(
+    "old, new, item, field",
+    [
+        ("ization: true", "isation: true", "VMClass/big", "spec.performanceProfile.nestedVirtualisation"),
+        ("  cpu: 8\n", "  cpu: 8\n  cpus: 8\n", "VMClass/big", "spec.cpus"),
+        ("secureBoot: false", "secureboot: false", "VMClass/big", "spec.securityProfile.secureboot"),
+        ("      url: ", "      uri: x\n      url: ", "VMImage/jammy", "spec.source.libvirt.uri"),
+        ("classRef: ", "class: big\n  classRef: ", "VirtualMachine/l1", "spec.class"),
+    ],
+)
+def test_a_field_that_the_version_lacks_is_refused_by_kubectl(
+    old: str, new: str, item: str, field: str, find: Callable[[str, str], ManifestObject]
+) -> None:
+    """Verdict and message are about strict validation; the API server by itself drops the field."""
+    requirement = CATALOGUE.requirement("VR-MAN-APIVERSION")
+    verdict, reason = judge(requirement, find(but((old, new)), item))
+    assert verdict is Verdict.FAIL
+    assert field in reason
+    assert "kubectl refuses the object" in reason
+    assert "API server refuses" not in reason
+
+
+def test_what_is_free_to_name_is_not_an_unknown_field(find: Callable[[str, str], ManifestObject]) -> None:
+    """`extraConfig` takes any key, and a `status` that was dumped along is a field."""
+    text = but(("  cpu: 8\n", "  cpu: 8\n  extraConfig: {anything: goes}\n  hardwareVersion: 19\n"))
+    assert judge(CATALOGUE.requirement("VR-MAN-APIVERSION"), find(text, "VMClass/big"))[0] is Verdict.PASS

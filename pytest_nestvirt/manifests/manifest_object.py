@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
 from pytest_nestvirt.document import DocumentError, Key, Placed, Value, seen
+from pytest_nestvirt.manifests.known_fields import Known
 from pytest_nestvirt.manifests.manifest_field import Fault, Field, fault, mapping, text
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 
@@ -38,7 +39,7 @@ class Written:
     root: Placed
 
     def placed(self, *keys: Key) -> Placed | None:
-        """What stands at that path; None where nothing does. An empty value is the same as none to the API."""
+        """What is at that path; None where nothing is. An empty value is the same as none to the API."""
         placed = self.root
         for key in keys:
             inner = placed.node.entries.get(key)
@@ -68,7 +69,10 @@ class ManifestObject(Subject):
     """
 
     FIELDS: ClassVar[tuple[Field[object], ...]] = ()
-    """What is known of the fields of its kind, beside its metadata."""
+    """Fields of its kind whose values are checked, beside its metadata."""
+
+    KNOWN: ClassVar[Known] = {}
+    """The keys that its kind has, by the path of the mapping that they are in."""
 
     level = None
     """It is not a machine: it has no place in a chain."""
@@ -117,14 +121,14 @@ class ManifestObject(Subject):
         return field.read(placed.node.value)
 
     def needed(self, field: Field[T]) -> T:
-        """The same of a field without which the object is none. `Unobservable` where it is missing."""
+        """The same of a required field. `Unobservable` where it is missing."""
         value = self.asked(field)
         if value is None:
             raise Unobservable(f"{self.written.path.name}:{self.written.line(*field.keys)}", f"{field.path} is missing")
         return value
 
     def _note(self, *keys: str) -> Placed | None:
-        """What stands at that path; its line counts as a source of the fact that is being computed."""
+        """What is at that path; its line counts as a source of the fact that is being computed."""
         self.reader.note(f"{self.written.path.name}:{self.written.line(*keys)}")
         return self.written.placed(*keys)
 
@@ -165,7 +169,7 @@ class ManifestObject(Subject):
             yield from self._fault(field)
 
     def _fault(self, field: Field[object]) -> Iterator[Fault]:
-        """A wrong mapping around several fields is told once for each of them, at the same line."""
+        """A wrong mapping around several fields is reported once for each of them, at the same line."""
         placed = self._note(*field.keys)
         found = None if placed is None else fault(field, placed.node.value, placed.line)
         if found is not None:
@@ -185,23 +189,41 @@ class ManifestObject(Subject):
         if field.required:
             yield Fault(field.path, self.written.line(*field.keys), "is missing")
 
+    @fact
+    def unknown_fields(self) -> tuple[Fault, ...]:
+        """Fields that its kind does not have, in the order of the file."""
+        return tuple(sorted(self._unknown_fields(), key=lambda found: found.line))
+
+    def _unknown_fields(self) -> Iterator[Fault]:
+        for path, known in self.KNOWN.items():
+            around = self._note(*path.split(".")) if path else self.written.root
+            if around is not None and isinstance(around.node.value, dict):
+                for key in around.node.entries.keys() - known:
+                    line = around.node.entries[key].line
+                    yield Fault(".".join(filter(None, (path, str(key)))), line, "is not a field of v1beta1")
+
     def fault_at(self, *fields: Field[object]) -> str:
-        """The line that says what is wrong with the first of these fields that is, or with the mapping around it.
+        """The line that describes what is wrong with the first of these fields that is, or with the mapping around it.
 
         File and object are in it; empty where nothing is wrong.
         """
-        return next((self._told(found) for found in map(self._first, fields) if found is not None), "")
+        return next((self._described(found) for found in map(self._first, fields) if found is not None), "")
 
     def _first(self, field: Field[object]) -> Fault | None:
         return self.reader.compute(self, f"faults.{field.path}", lambda _: next(self._fault(field), None))
 
-    def _told(self, found: Fault) -> str:
+    def _described(self, found: Fault) -> str:
         return f"{self.at(found.field, found.line)}: {found.problem}"
 
     @property
+    def every_unknown_field(self) -> tuple[str, ...]:
+        """One line for each field that its kind does not have, in the order of the file."""
+        return tuple(map(self._described, self.unknown_fields))
+
+    @property
     def every_fault(self) -> tuple[str, ...]:
-        """One line for each fault, in the order of the file."""
-        return tuple(map(self._told, sorted(self.faults.values(), key=lambda found: found.line)))
+        """One line for each field that the API refuses, in the order of the file."""
+        return tuple(map(self._described, sorted(self.faults.values(), key=lambda found: found.line)))
 
 
 def _path(field: Field[object] | str) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from pytest_nestvirt.document import DocumentError, dotted
 from pytest_nestvirt.manifests.cloud_config import CloudConfig, CloudUser, parse_cloud_config
+from pytest_nestvirt.manifests.known_fields import OF_MACHINE, Known
 from pytest_nestvirt.manifests.manifest_field import Fault, Field, one_of, text, whole
 from pytest_nestvirt.manifests.manifest_object import ManifestObject, Written
 from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
@@ -45,6 +46,8 @@ class VirtualMachine(ManifestObject):
         CLASS_REF, CLASS_NAMESPACE, IMAGE_REF, IMAGE_NAMESPACE, PROVIDER_REF, PROVIDER_NAMESPACE, POWER_STATE, CPU,
         MEMORY_MIB, INLINE,
     )  # fmt: skip
+
+    KNOWN: ClassVar[Known] = OF_MACHINE
 
     SIZE_FIELDS: ClassVar = (CPU, MEMORY_MIB)
     """Where its own number of processors and its own memory stand."""

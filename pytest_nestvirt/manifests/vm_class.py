@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from pytest_nestvirt.document import Placed
+from pytest_nestvirt.manifests.known_fields import OF_CLASS, Known
 from pytest_nestvirt.manifests.manifest_field import Field, boolean, one_of, size, text, whole
 from pytest_nestvirt.manifests.manifest_object import ManifestObject, Written
 from pytest_nestvirt.manifests.references import ClassReferences, MachineOfClass
@@ -48,6 +49,8 @@ class VmClass(ManifestObject):
         CPU, MEMORY, FIRMWARE, NESTED, VBS, CPU_HOT_ADD, MEMORY_HOT_ADD, LATENCY, HYPER_THREADING, SECURE_BOOT, TPM, VTD,
         CPU_RESERVATION, CPU_LIMIT, MEMORY_RESERVATION, MEMORY_LIMIT, DISK_TYPE, DISK_SIZE, STORAGE_CLASS,
     )  # fmt: skip
+
+    KNOWN: ClassVar[Known] = OF_CLASS
 
     SIZE_FIELDS: ClassVar = (CPU, MEMORY)
     """Where its number of processors and its memory stand."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pytest_nestvirt.manifests.known_fields import OF_IMAGE, Known
 from pytest_nestvirt.manifests.manifest_field import Field, mapping, one_of, text
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.observation.fact import fact
@@ -20,6 +21,7 @@ class VmImage(ManifestObject):
     """A VMImage. Nothing is downloaded."""
 
     FIELDS: ClassVar[tuple[Field[object], ...]] = (SOURCE, URL, CHECKSUM, CHECKSUM_TYPE)
+    KNOWN: ClassVar[Known] = OF_IMAGE
 
     @fact
     def url(self) -> str | None:

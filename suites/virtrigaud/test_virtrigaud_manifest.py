@@ -28,9 +28,13 @@ def test_object_is_of_the_api_version(manifest: ManifestObject) -> None:
     assert manifest.api_version == API_VERSION, (
         f"{manifest.at('apiVersion')}: expected {API_VERSION}; seen {manifest.api_version}"
     )
-    faults = manifest.every_fault
-    more = f" (and {len(faults) - 1} more fields)" if len(faults) > 1 else ""
-    assert not faults, f"{faults[0]}{more}"
+    refused, unknown = manifest.every_fault, manifest.every_unknown_field
+    assert not refused, f"{_first(refused)}: the API server refuses the object"
+    assert not unknown, f"{_first(unknown)}: kubectl refuses the object, other clients lose the field"
+
+
+def _first(faults: tuple[str, ...]) -> str:
+    return f"{faults[0]} (and {len(faults) - 1} more fields)" if len(faults) > 1 else faults[0]
 
 
 @requirement("VR-MAN-KINDS")

@@ -12,10 +12,10 @@ from pytest_nestvirt.facts.libvirt.qemu import PIDS, Qemu
 from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess
 from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS, GuestCpu, cpu_of_argv
 from pytest_nestvirt.facts.processor.cpu import Cpu
-from pytest_nestvirt.facts.providers.qm import CUSTOM, QemuConfig, parse_config, parse_showcmd
+from pytest_nestvirt.facts.providers.qm import QemuConfig, parse_config, parse_showcmd
 from pytest_nestvirt.facts.seen_by_parent import DefinedGuest
 from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
-from pytest_nestvirt.observation.unknown import attempt, if_known
+from pytest_nestvirt.observation.unknown import attempt, first_known, if_known
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 VERSION = "nestvirt/proxmox/pveversion"
@@ -173,9 +173,9 @@ class GuestPve(DefinedGuest[ProxmoxNode]):
 
         `Unobservable` for a type that the node defines itself, unless `qm showcmd` shows what it is.
         """
-        if self.config.cpu.type.startswith(CUSTOM):
-            return self._offered(lambda _: self._cpu_of(self._showcmd()))
-        return self._offered(self.config.cpu_on)
+        return first_known(
+            lambda: self._offered(self.config.cpu_on), lambda: self._offered(lambda _: self._cpu_of(self._showcmd()))
+        )
 
     def _offered(self, cpu_on: Callable[[str], GuestCpu]) -> bool:
         """Whether a processor has the extension of the node's, or either of them where it has both or neither anyway."""
