@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_nestvirt.snapshot.archive import load
+from pytest_nestvirt.snapshot.limits import Limits
 from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
-from pytest_nestvirt.snapshot.tree import sections_of
-from pytest_nestvirt.snapshot.unpack import Limits, read_archive
+from pytest_nestvirt.snapshot.tree_sections import sections_of
+from pytest_nestvirt.snapshot.unpack import read_archive
 
 CPUINFO = b"processor\t: 0\n"
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
@@ -58,7 +59,7 @@ def refusal(tmp_path: Path, data: bytes, limits: Limits | None = None) -> str:
     path.write_bytes(data)
     with pytest.raises(SnapshotError) as raised:
         sections_of(read_archive(path, limits)) if limits else load(path)
-    line = str(raised.value)
+    line = f"{path}: {raised.value}" if limits else str(raised.value)
     assert line.startswith(f"{path}: ")
     assert "\n" not in line
     return line.removeprefix(f"{path}: ")
@@ -80,12 +81,22 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     assert "leads out of the archive" in refusal(tmp_path, packed(good(), (member(name), b"x")))
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["../../../../etc/passwd", "/etc/passwd", "../secret", "cpuinfo"])
+def test_links_that_lead_out_are_not_followed(tmp_path: Path, target: str) -> None:
+    """A link in the place of a section shows no other file of this machine: the section is there, and unread."""
+    (tmp_path / "t.tar").write_bytes(
+        packed((member("proc/version"), b"x"), (member("proc/cpuinfo", tarfile.SYMTYPE, target), b""))
+    )
+    section = load(tmp_path / "t.tar").sections["proc/cpuinfo"]
+    assert (section.status, section.data) == (Status.FAILED, b"")
+    assert "a link" in section.error
+
+
 @pytest.mark.parametrize("target", ["../../../../etc/passwd", "/etc/passwd"])
-def test_links_that_lead_out_are_refused(tmp_path: Path, kind: bytes, target: str) -> None:
-    """A link in the place of a section does not show another file of this machine."""
-    line = refusal(tmp_path, packed((member("proc/version"), b"x"), (member("proc/cpuinfo", kind, target), b"")))
-    assert "leads out of" in line
+def test_hard_links_that_lead_out_are_refused(tmp_path: Path, target: str) -> None:
+    """A hard link names a member of the archive; one to anything else is traversal."""
+    hard = member("proc/cpuinfo", tarfile.LNKTYPE, target)
+    assert "leads out of the archive" in refusal(tmp_path, packed((member("proc/version"), b"x"), (hard, b"")))
 
 
 def test_links_inside_are_followed(tmp_path: Path) -> None:
@@ -103,9 +114,11 @@ def test_links_inside_are_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
-    """Where a file should be, a device or pipe is refused; it is never opened."""
-    assert "is a device or a pipe" in refusal(tmp_path, packed(good(), (member("proc/version", kind), b"")))
+def test_devices_are_unread(tmp_path: Path, kind: bytes) -> None:
+    """Where a file should be, a device or pipe is a section that failed."""
+    (tmp_path / "t.tar").write_bytes(packed(good(), (member("proc/version", kind), b"")))
+    section = load(tmp_path / "t.tar").sections["proc/version"]
+    assert (section.status, section.error) == (Status.FAILED, "it is a device, pipe or socket, not a file")
 
 
 @every_compression
@@ -120,7 +133,7 @@ def test_truncated_archives_are_refused(tmp_path: Path, compress: Callable[[byte
 def test_an_archive_cut_between_two_members_is_refused(tmp_path: Path) -> None:
     """A tar without its end is cut off, even where all that is there is whole."""
     assert refusal(tmp_path, packed(good(), (member("proc/version"), b"x"))[:1024]) == (
-        "it is cut off: a tar archive ends in zeros"
+        "it is cut off: the mark at the end of a tar archive is missing"
     )
 
 

@@ -133,7 +133,7 @@ class Reader:
     def exists(self, *names: str) -> bool:
         """Whether the machine has any of them; `Unobservable` where it was not asked or would not say."""
         section = self.section(*names)
-        if section.status is Status.CUT:
+        if section.status in {Status.CUT, Status.FAILED}:
             raise Unobservable(section.name, why_unread(section))
         return section.status is not Status.MISSING
 

@@ -7,6 +7,7 @@ import io
 import os
 import secrets
 import shutil
+import stat
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from pytest_nestvirt.snapshot.index import Kept, Manifest, absent, read_manifest
 from pytest_nestvirt.snapshot.scan import read_directory
 from pytest_nestvirt.snapshot.sections import LISTING_FILE, LISTINGS, MANIFEST, MODULES, is_section
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, SnapshotError, Status
-from pytest_nestvirt.snapshot.tree import Tree, sections_of
+from pytest_nestvirt.snapshot.tree import Tree
+from pytest_nestvirt.snapshot.tree_sections import sections_of
 from pytest_nestvirt.snapshot.unpack import read_archive
 
 _SUFFIXES = {".tar.xz": "w:xz", ".txz": "w:xz", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar": "w"}
@@ -33,15 +35,25 @@ def load(path: Path) -> Snapshot:
 
     Raises `SnapshotError`: one line that says what is wrong with it.
     """
-    is_directory = path.is_dir()
-    tree = read_directory(path) if is_directory else read_archive(path)
+    is_directory = _is_directory(path)
     try:
+        tree = read_directory(path) if is_directory else read_archive(path)
         snapshot = _snapshot(tree, path, Origin.DIRECTORY if is_directory else Origin.ARCHIVE)
     except SnapshotError as error:
         raise SnapshotError(f"{path}: {error}") from None
+    except MemoryError:
+        raise SnapshotError(f"{path}: reading it takes more memory than there is") from None
     if not snapshot.sections:
         raise SnapshotError(f"{path}: holds nothing of a snapshot; expected proc/cpuinfo, {MANIFEST}, or a sosreport")
     return snapshot
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise SnapshotError(f"{path}: cannot be read: {why}") from None
 
 
 def load_recorded(host: Host) -> Snapshot:
@@ -77,6 +89,8 @@ def _restored(tree: Tree, kept: Kept) -> Section:
     section = kept.section
     if kept.file is None:
         return section
+    if ".." in kept.file.split("/"):
+        raise SnapshotError(f"{kept.file} leads out of the snapshot; {MANIFEST} names it as the text of {section.name}")
     content = tree.content(kept.file)
     if content is None:
         raise SnapshotError(f"{kept.file} is gone, which {MANIFEST} names as the text of {section.name}")

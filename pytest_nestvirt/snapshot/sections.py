@@ -13,11 +13,13 @@ MODULES = ("kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr")
 MODPROBE_DIRECTORIES = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 """Those of modprobe.d(5), the first wins."""
 
+MODPROBE = tuple(f"{directory}/modprobe.d/" for directory in MODPROBE_DIRECTORIES)
+
 SEARCHED = "nestvirt/modprobe_searched/"
 """The files of modprobe.d that were searched for kvm, one path a line: such a file without a section does not mention it."""
 
 LISTINGS = (
-    *(f"{directory}/modprobe.d/" for directory in MODPROBE_DIRECTORIES),
+    *MODPROBE,
     "sys/firmware/acpi/tables/",
     "sys/kernel/iommu_groups/",
     "sys/firmware/efi/",
@@ -143,7 +145,7 @@ LIBVIRT_DOMAINS = "etc/libvirt/qemu/"
 
 BELOW = (
     *(f"sys/module/{module}/" for module in MODULES),
-    *(listing for listing in LISTINGS if listing.endswith("modprobe.d/")),
+    *MODPROBE,
     "sys/kernel/mm/hugepages/",
     "sos_commands/virsh/",
     LIBVIRT_DOMAINS,

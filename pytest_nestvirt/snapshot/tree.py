@@ -1,32 +1,21 @@
-"""A tree of files, from a directory or an archive, and the sections that it holds.
+"""A tree of files, from a directory or an archive, as it lies in memory.
 
-Nothing is ever unpacked to disk. Links are followed inside the tree only; where a section should be, one that leads out
-of it is refused, except that in sosreports an absolute link means the report's own top.
+Links are followed inside the tree only. An absolute one means the tree's own top: the layout is that of a root directory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 
-from pytest_nestvirt.one_line import excerpt
-from pytest_nestvirt.snapshot.sections import (
-    BELOW,
-    DEVICE_TREE,
-    ELSEWHERE,
-    FIXED,
-    LINK,
-    LINKS,
-    LISTING_FILE,
-    LISTINGS,
-    MANIFEST,
-    MODULES,
-    ROOTS,
-    is_section,
-)
-from pytest_nestvirt.snapshot.snapshot import Section, SnapshotError, Status
+from pytest_nestvirt.snapshot.limits import MEBIBYTE, Limits
+from pytest_nestvirt.snapshot.sections import LISTING_FILE, MANIFEST, ROOTS
+from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
 
-_MOST_LINKS = 40
+MOST_LINKS = 40
+"""As many are followed on the way to one file; more are a circle, as the kernel sees it."""
+
+_NULL = "dev/null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +27,46 @@ class Content:
     error: str = ""
 
 
-@dataclass(slots=True)
+def _unread(why: str) -> Content:
+    return Content(status=Status.FAILED, error=why)
+
+
 class Tree:
     """What lies where. Paths are relative, without `.`, `..` or empty parts; links keep their targets as written."""
 
-    files: dict[str, Content] = field(default_factory=dict)
-    """The useful ones."""
-    links: dict[str, str] = field(default_factory=dict)
-    directories: set[str] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
-    """Of everything there is, whether or not its contents were kept."""
+    def __init__(self, most_names: int = Limits().names) -> None:
+        """Paths of at most `most_names` bytes in all; more raise `SnapshotError`."""
+        self.files: dict[str, Content] = {}
+        """Those whose contents were read."""
+        self.links: dict[str, str] = {}
+        self.others: set[str] = set()
+        """Devices, pipes and sockets."""
+        self.directories: set[str] = set()
+        self.unlisted: set[str] = set()
+        """Directories that are there and were not looked into."""
+        self.names: set[str] = set()
+        """Of everything there is, whether or not its contents were read."""
+        self._most_names = self._names_left = most_names
 
     def add_name(self, path: str) -> None:
-        """Note that there is something at a path, and so its directories."""
-        self.names.add(path)
+        """Note that there is something at a path, and so its directories. It takes the place of what was there before."""
+        for earlier in (self.files, self.links):
+            earlier.pop(path, None)
+        self.others.discard(path)
+        self._note(path)
         parent = path.rpartition("/")[0]
         while parent and parent not in self.directories:
             self.directories.add(parent)
-            self.names.add(parent)
+            self._note(parent)
             parent = parent.rpartition("/")[0]
+
+    def _note(self, path: str) -> None:
+        if path in self.names:
+            return
+        self.names.add(path)
+        self._names_left -= len(path)
+        if self._names_left < 0:
+            raise SnapshotError(f"its file names have more than {self._most_names / MEBIBYTE:g} MiB")
 
     def add_directory(self, path: str) -> None:
         """Note that there is a directory, which may be empty."""
@@ -69,12 +79,14 @@ class Tree:
         if len(tops) != 1 or tops & ROOTS or not tops <= self.directories:
             return self
         skip = len(tops.pop()) + 1
-        return Tree(
-            files={path[skip:]: content for path, content in self.files.items() if path[skip:]},
-            links={path[skip:]: target for path, target in self.links.items() if path[skip:]},
-            directories={path[skip:] for path in self.directories if path[skip:]},
-            names={path[skip:] for path in self.names if path[skip:]},
-        )
+        inner = Tree(self._most_names)
+        inner.files = {path[skip:]: content for path, content in self.files.items() if path[skip:]}
+        inner.links = {path[skip:]: target for path, target in self.links.items() if path[skip:]}
+        inner.others = {path[skip:] for path in self.others if path[skip:]}
+        inner.unlisted = {path[skip:] for path in self.unlisted if path[skip:]}
+        inner.directories = {path[skip:] for path in self.directories if path[skip:]}
+        inner.names = {path[skip:] for path in self.names if path[skip:]}
+        return inner
 
     @property
     def is_sosreport(self) -> bool:
@@ -82,10 +94,10 @@ class Tree:
         signs = {"sos_commands", "sos_logs", "sos_reports"} & self.directories
         return MANIFEST not in self.files and (bool(signs) or "version.txt" in self.names)
 
-    def resolve(self, path: str) -> str | None:
-        """The path that is meant once links are followed; None where they lead nowhere.
+    def resolve(self, path: str) -> str:
+        """The path that is meant once links are followed.
 
-        Raises `SnapshotError` where they lead out of the tree.
+        Raises `SnapshotError` where they lead out of the tree or form a circle.
         """
         done: list[str] = []
         todo = path.split("/")[::-1]
@@ -104,27 +116,48 @@ class Tree:
                 done.append(part)
                 continue
             hops += 1
-            if hops > _MOST_LINKS:
-                return None
+            if hops > MOST_LINKS:
+                raise SnapshotError(f"{path} is a link that leads back to itself")
             if target.startswith("/"):
-                self._allow_absolute(path, target)
                 done.clear()
             todo.extend(target.split("/")[::-1])
         return "/".join(done)
 
-    def _allow_absolute(self, path: str, target: str) -> None:
-        if not self.is_sosreport:
-            raise SnapshotError(f"{path} is a link that leads out of the snapshot, to {excerpt(target.encode())}")
+    def _is_there(self, path: str) -> bool:
+        """Whether there is something at a path, be it a link that leads nowhere."""
+        folder, _, name = path.rpartition("/")
+        try:
+            return f"{self.resolve(folder)}/{name}".lstrip("/") in self.names
+        except SnapshotError:
+            return True  # the directory is such a link
 
     def content(self, path: str) -> Content | None:
-        """The contents of the file at a path, through links; None if there is no such file."""
-        resolved = self.resolve(path)
-        return None if resolved is None else self.files.get(resolved)
+        """The contents of the file at a path, through links, or why there are none; None if there is nothing at that path."""
+        if not self._is_there(path):
+            return None
+        try:
+            resolved = self.resolve(path)
+        except SnapshotError as error:
+            return _unread(str(error))
+        if resolved in self.files:
+            return self.files[resolved]
+        if resolved in self.directories:
+            return _unread("it is a directory, not a file")
+        if resolved in self.others:
+            return _unread("it is a device, pipe or socket, not a file")
+        if resolved == _NULL:
+            return Content()
+        if resolved in self.names:
+            return _unread("its contents were not read")
+        return _unread(f"it is a link to {resolved}, which is not in the snapshot")
 
     def entries(self, directory: str) -> list[str] | None:
-        """The sorted names in a directory, through links; None if there is no such directory."""
-        resolved = self.resolve(directory.rstrip("/"))
-        if resolved not in self.directories:
+        """The sorted names in a directory, through links; None if there is no such directory or nobody looked into it."""
+        try:
+            resolved = self.resolve(directory.rstrip("/"))
+        except SnapshotError:
+            return None
+        if resolved not in self.directories - self.unlisted:
             return None
         within = f"{resolved}/"
         return sorted(
@@ -134,77 +167,9 @@ class Tree:
         )
 
 
+_ODD = MappingProxyType({ord("\n"): "\\x0a"})
+
+
 def printable_path(path: str) -> str:
-    """A path from a file system or archive, with backslashes for the bytes that are no UTF-8."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def sections_of(tree: Tree) -> dict[str, Section]:
-    """Every section that can be made from a tree, by name; what the tree does not tell has none."""
-    sections: dict[str, Section] = {}
-    for name in _section_names(tree):
-        content = _first(tree, (name, *ELSEWHERE.get(name, ())))
-        if content is not None:
-            sections[name] = _section(name, content)
-    for name in LISTINGS:
-        listing = _listing(tree, name)
-        if listing is not None:
-            sections[name] = listing
-    for name in LINKS:
-        if name in tree.links:
-            sections.setdefault(LINK + name, Section(LINK + name, data=f"{tree.links[name]}\n".encode()))
-    sections.update({section.name: section for section in _modules(tree, sections)})
-    return sections
-
-
-def _section_names(tree: Tree) -> Iterator[str]:
-    yield from (name for name in FIXED if not name.endswith("/"))
-    yield from ELSEWHERE
-    for directory in BELOW:
-        within = f"{tree.resolve(directory.rstrip('/')) or directory}/"
-        for path in sorted((*tree.files, *tree.links)):
-            name = directory + path.removeprefix(within)
-            if path.startswith(within) and is_section(name) and not name.endswith(f"/{LISTING_FILE}"):
-                yield name
-
-
-def _first(tree: Tree, names: tuple[str, ...]) -> Content | None:
-    found = (tree.content(name) for name in names)
-    return next((content for content in found if content is not None), None)
-
-
-def _section(name: str, content: Content) -> Section:
-    if name in DEVICE_TREE:
-        return Section(name, content.status, content.data.replace(b"\0", b"\n"), error=content.error)
-    if name.startswith("sos_commands/") and content.data.startswith((b"error: ", b"dmesg: ")):
-        # sos keeps what a command printed, be it a complaint.
-        return Section(name, Status.FAILED, error=excerpt(content.data))
-    return Section(name, content.status, content.data, error=content.error)
-
-
-def _listing(tree: Tree, name: str) -> Section | None:
-    written = tree.content(name + LISTING_FILE)
-    if written is not None:
-        return Section(name, written.status, written.data, error=written.error)
-    names = tree.entries(name)
-    if names is None:
-        return None
-    return Section(name, data="".join(f"{entry}\n" for entry in names).encode("utf-8", "backslashreplace"))
-
-
-def _modules(tree: Tree, sections: dict[str, Section]) -> Iterator[Section]:
-    """Whether each module of KVM is loaded, as far as a tree tells.
-
-    sos copies `parameters`, `initstate` and `refcnt` of all modules, so a module has its folder if it is loaded or has
-    parameters. One that has none is absent only if other modules have theirs, else nobody copied them, and only if
-    /proc/modules, where it was copied, does not name it. A tree of unknown origin may be anybody's choice of files:
-    there a folder is evidence and its absence is not.
-    """
-    loaded = {line.split(" ")[0] for line in sections.get("proc/modules", Section("")).text.splitlines()}
-    folders = set(tree.entries("sys/module") or ())
-    for module in MODULES:
-        name = f"sys/module/{module}"
-        if module in folders or module in loaded:
-            yield Section(name)
-        elif tree.is_sosreport and folders - set(MODULES):
-            yield Section(name, Status.MISSING)
+    """A path from a file system or archive, with backslashes for newlines and for the bytes that are not UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").translate(_ODD)
