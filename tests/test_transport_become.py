@@ -128,7 +128,7 @@ def test_a_wrong_password_is_an_error_without_the_password(
     monkeypatch.setenv(VARIABLE, "wr0ng-secret")
     with pytest.raises(TransportError) as caught:
         as_user("id -u", VARIABLE)
-    assert "authentication: sudo did not take the password" in str(caught.value)
+    assert "authentication: sudo refused the password" in str(caught.value)
     assert "wr0ng" not in str(caught.value)
 
 
@@ -151,7 +151,7 @@ def test_a_user_who_may_not_is_an_error(account: Account, as_user: Run, password
 def test_a_variable_that_is_not_set_is_an_error(as_user: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is connected."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(TransportError, match=f"become_password_env names {VARIABLE}, which is not set"):
+    with pytest.raises(TransportError, match="the environment variable that become_password_env names is not set"):
         as_user("id -u", VARIABLE)
 
 

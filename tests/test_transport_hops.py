@@ -180,7 +180,7 @@ def test_a_circle_of_jump_hosts_is_an_error(sshd: Sshd, tmp_path: Path) -> None:
     host = sshd.host("x", "a", config=tmp_path / "config")
     with (
         Transports(Inventory((host,)), no_recording) as pool,
-        pytest.raises(TransportError, match=r"configuration: ProxyJump leads in a circle: b -> c -> b"),
+        pytest.raises(TransportError, match=r"configuration: ProxyJump forms a loop: b -> c -> b"),
     ):
         pool.of(host).run("true")
 
@@ -190,7 +190,7 @@ def test_a_circle_of_via_is_an_error(sshd: Sshd) -> None:
     hosts = (sshd.host("a", via="b"), sshd.host("b", via="a"))
     with (
         Transports(Inventory(hosts), no_recording) as pool,
-        pytest.raises(TransportError, match="in a circle: a -> b -> a"),
+        pytest.raises(TransportError, match="`via` forms a loop: a -> b -> a"),
     ):
         pool.of(hosts[0])
 
@@ -201,7 +201,7 @@ def test_nobody_goes_through_a_recording(sshd: Sshd, kind: Connection) -> None:
     hosts = (Host("kvm01", 0, None, kind), sshd.host("l1", via="kvm01"))
     with (
         Transports(Inventory(hosts), no_recording) as pool,
-        pytest.raises(TransportError, match="cannot be gone through"),
+        pytest.raises(TransportError, match="cannot forward connections"),
     ):
         pool.of(hosts[1])
 
@@ -219,7 +219,7 @@ def test_a_host_without_a_way_to_it_is_an_error_that_says_so() -> None:
     azure = Host("azure", 0, None, Connection.NONE, deadlines=Deadlines())
     with (
         Transports(Inventory((azure,)), no_recording) as pool,
-        pytest.raises(TransportError, match="nobody can log in"),
+        pytest.raises(TransportError, match="not accessible"),
     ):
         pool.of(azure)
 

@@ -175,7 +175,7 @@ def test_the_known_type_is_asked_for(start_sshd: Callable[..., Sshd], tmp_path: 
 
 def test_a_known_hosts_file_that_cannot_be_read_is_an_error(sshd: Sshd, tmp_path: Path) -> None:
     """It may hold the line that revokes."""
-    with pytest.raises(TransportError, match=r"host key: .* cannot be read: Is a directory"):
+    with pytest.raises(TransportError, match=r"host key: .* cannot be read: is a directory"):
         SshTransport(sshd.host(known_hosts=(tmp_path,))).run("true")
 
 

@@ -66,7 +66,9 @@ def test_a_key_that_is_not_authorized_is_listed(sshd: Sshd, tmp_path: Path) -> N
     """The message names user, host and what was tried, and how to mend it."""
     stranger = make_key(tmp_path / "stranger")
     text = refusal(sshd, identity=stranger)
-    assert f"kvm01: authentication: {sshd.user}@127.0.0.1:{sshd.port} lets nobody in: key {stranger}: refused" in text
+    assert (
+        f"kvm01: authentication: {sshd.user}@127.0.0.1:{sshd.port} refused the login: key {stranger}: refused" in text
+    )
     assert "ssh-copy-id" in text
 
 
@@ -84,6 +86,7 @@ def test_a_key_that_cannot_be_read_is_an_error(sshd: Sshd, tmp_path: Path, conte
     key = tmp_path / "key"
     if content is not None:
         key.write_bytes(content)
+        key.chmod(0o600)
     text = refusal(sshd, identity=key)
     assert text.startswith(f"kvm01: configuration: key {key}: cannot be read (")
     assert reason in text
@@ -167,7 +170,7 @@ def test_a_variable_that_is_not_set_is_an_error(
     monkeypatch.delenv("KVM01_PASSWORD", raising=False)
     stranger = make_key(tmp_path / "stranger")
     text = refusal(server, identity=stranger, password_env="KVM01_PASSWORD")
-    assert "configuration: password_env names KVM01_PASSWORD, which is not set (tried before: key " in text
+    assert "configuration: the environment variable that password_env names is not set (tried before: key " in text
     assert logs_in(server, password_env="KVM01_PASSWORD")
 
 
@@ -177,7 +180,7 @@ def test_methods_the_host_does_not_take_are_not_tried(start_sshd: Callable[..., 
     one, two = make_key(tmp_path / "one"), make_key(tmp_path / "two")
     (tmp_path / "config").write_text(f"IdentityFile {one}\nIdentityFile {two}\n")
     text = refusal(server, identity=None, config=tmp_path / "config")
-    assert f"key {one}: the host takes only password; key {two}: not tried, the host takes only password" in text
+    assert f"key {one}: the host accepts only password; key {two}: not tried, the host accepts only password" in text
 
 
 def test_a_password_is_not_sent_again_to_a_host_that_takes_keys_only(
@@ -186,7 +189,7 @@ def test_a_password_is_not_sent_again_to_a_host_that_takes_keys_only(
     """The message says what it takes."""
     monkeypatch.setenv("KVM01_PASSWORD", "x")
     text = refusal(sshd, identity=None, password_env="KVM01_PASSWORD")
-    assert "password from KVM01_PASSWORD: the host takes only publickey" in text
+    assert "password from KVM01_PASSWORD: the host accepts only publickey" in text
 
 
 def test_the_ssh_configuration_is_followed(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

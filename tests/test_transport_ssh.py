@@ -157,5 +157,5 @@ def test_nothing_is_logged_where_a_terminal_would_show_it(
 def test_a_server_that_declines_commands_says_so(start_sshd: object) -> None:
     """An sshd without a session for us is told from one that was lost."""
     server = start_sshd(config=["MaxSessions 0"])  # type: ignore[operator]
-    with pytest.raises(TransportError, match=r"session: the host opens no session .*MaxSessions"):
+    with pytest.raises(TransportError, match=r"session: the host refused a session .*MaxSessions"):
         SshTransport(server.host()).run("true")

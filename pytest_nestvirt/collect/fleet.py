@@ -11,9 +11,9 @@ from queue import SimpleQueue
 from pytest_nestvirt.collect.probe import ProbeError, collect
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.snapshot.snapshot import Snapshot, SnapshotError
-from pytest_nestvirt.transport.base import CommandTimeoutError, Transport, TransportError
+from pytest_nestvirt.transport.base import CommandTimeoutError, Stage, Transport, TransportError
 
-_SETTLED_STAGES = frozenset({"configuration", "host key", "authentication"})
+_SETTLED_STAGES = frozenset({Stage.CONFIGURATION, Stage.HOST_KEY, Stage.AUTHENTICATION})
 """What fails there fails again; and a second wrong login may lock the account."""
 
 

@@ -71,8 +71,8 @@ class SshAccess:
     user: str | None = None
     identity: Path | None = None
     certificate: Path | None = None
-    password_env: str | None = None
-    """Name of the environment variable that holds the password; the password itself stands nowhere."""
+    password_env: str | None = field(default=None, repr=False)
+    """Name of the environment variable that holds the password. Not shown: the password may be written here by mistake."""
     known_hosts: tuple[Path, ...] = ()
     """Files to verify the host key against; empty: the user's and the system's."""
     host_key: HostKeyPolicy = HostKeyPolicy.VERIFY
@@ -102,7 +102,7 @@ class Host:
     treat_as: str | None = None
     """Judge this host by the rules for that operating system id (`rhel`), without calling it supported."""
     become: Become = Become.AUTO
-    become_password_env: str | None = None
+    become_password_env: str | None = field(default=None, repr=False)
     expendable: bool = False
     file: str = ""
     line: int = 0

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, StrictBool, StrictInt, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt, ValidationInfo
 
 from pytest_nestvirt.document import seen
 
@@ -70,7 +70,7 @@ def _os_id(value: object) -> str:
 Seconds = Annotated[float | None, PlainValidator(_seconds)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 FilePaths = Annotated[tuple[Path, ...], PlainValidator(_paths)]
-Variable = Annotated[str, PlainValidator(_variable)]
+Variable = Annotated[str | None, PlainValidator(_variable), Field(repr=False)]
 HostAddress = Annotated[Address, PlainValidator(lambda value: parse_address(_text(value, "an address")))]
 User = Annotated[str, PlainValidator(lambda value: parse_user(_text(value, "the name of an account")))]
 
@@ -94,7 +94,7 @@ class DefaultKeys(BaseModel):
     user: User | None = None
     identity: FilePath | None = None
     certificate: FilePath | None = None
-    password_env: Variable | None = None
+    password_env: Variable = None
     known_hosts: FilePaths = ()
     host_key: HostKeyPolicy = HostKeyPolicy.VERIFY
     ssh_config: FilePath | None = None
@@ -105,7 +105,7 @@ class DefaultKeys(BaseModel):
     environment: Environment | None = None
     treat_as: Annotated[str, PlainValidator(_os_id)] | None = None
     become: Become = Become.AUTO
-    become_password_env: Variable | None = None
+    become_password_env: Variable = None
     expendable: StrictBool = False
 
 

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+from pytest_nestvirt.one_line import one_line
+
+_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A command that ran to its end on some machine."""
+    """A command that ran to its end on a machine."""
 
     exit_code: int
     stdout: bytes
     stderr: bytes
     seconds: float
     truncated: bool = False
-    """More was printed than the cap allows; the rest was read and thrown away."""
+    """More was printed than the cap allows; the rest was read and discarded."""
+
+
+class Stage(StrEnum):
+    """How far a connection had come when it failed."""
+
+    CONFIGURATION = "configuration"
+    CONNECT = "connect"
+    HOST_KEY = "host key"
+    AUTHENTICATION = "authentication"
+    SESSION = "session"
+    COMMAND = "command"
 
 
 class TransportError(Exception):
-    """A machine could not be reached, or was lost: one line that says what, where and how to mend it.
+    """A machine could not be reached, or was lost: one line with the host, the stage, what happened and how to fix it."""
 
-    `stage` is where it happened: configuration, connect, host key, authentication, session, command.
-    """
-
-    def __init__(self, host: str, stage: str, what: str, remedy: str = "") -> None:
+    def __init__(self, host: str, stage: Stage, what: str, remedy: str = "") -> None:
         super().__init__(host, stage, what, remedy)
         self.host = host
         self.stage = stage
@@ -36,12 +51,29 @@ class TransportError(Exception):
 
 
 class CommandTimeoutError(TransportError):
-    """The deadline of a command passed, or the session was lost half-way; what had been printed by then is kept."""
+    """The deadline of a command passed, or the session was lost; what had been printed by then is kept."""
 
     def __init__(self, host: str, what: str, stdout: bytes, stderr: bytes) -> None:
-        super().__init__(host, "command", what, "raise `timeouts: {command: SECONDS}` for this host if it is just slow")
+        super().__init__(host, Stage.COMMAND, what, "if the host is only slow, raise `timeouts: {command: SECONDS}`")
         self.stdout = stdout
         self.stderr = stderr
+
+
+@contextmanager
+def failures_at(stage: Stage, host: str) -> Iterator[None]:
+    """The one place where whatever a host, its configuration or a library raises becomes that host's error.
+
+    What is foreseen is raised as `TransportError` where it happens, and passes; one host's surprise must not end the
+    run of all.
+    """
+    try:
+        yield
+    except TransportError:
+        raise
+    except Exception as error:
+        message = one_line(" ".join(str(error).split()), _SHOWN)
+        what = f"unexpected {type(error).__name__}" + (f": {message}" if message else "")
+        raise TransportError(host, stage, what) from error
 
 
 class Transport(Protocol):
@@ -56,10 +88,10 @@ class Transport(Protocol):
         """Run a shell command, feed it `stdin`, drain both streams together.
 
         `timeout` in seconds, None: the host's own. `become`: as root by sudo, as the inventory allows.
-        Raises `TransportError` (`CommandTimeoutError` where something had been started).
+        Raises `TransportError` and nothing else (`CommandTimeoutError` where something had been started).
         """
         ...
 
     def close(self) -> None:
-        """Give back the connection. A transport that was closed opens again at the next use."""
+        """Give back the connection; never raises. A transport that was closed opens again at the next use."""
         ...

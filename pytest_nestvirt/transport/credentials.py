@@ -1,9 +1,11 @@
-"""What can be shown to a host to be let in: keys, certificates, the agent's keys, a password; in this order."""
+"""What can be offered to a host to log in: keys, certificates, the agent's keys, a password; in this order."""
 
 from __future__ import annotations
 
+import io
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,21 +16,25 @@ import paramiko
 from paramiko.agent import AgentKey, AgentSSH
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.regular_file import read_regular_file
+from pytest_nestvirt.transport.base import Stage, TransportError
+from pytest_nestvirt.transport.peer import PEER_FAILURES, reason
+from pytest_nestvirt.transport.secret import Secret, environment_variable, login_password, without_frames
 from pytest_nestvirt.transport.ssh_config import Login
-from pytest_nestvirt.transport.sudo import secret
 
 _AGENT_SECONDS = 5.0
+_KEY_BYTES = 64 * 1024
+_OTHERS = 0o077
 _KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One thing to try. `what` names it for people; neither key nor password ever stands in a message."""
+    """One thing to try. `what` names it for people; neither key nor password is ever in a message."""
 
     what: str
     key: paramiko.PKey | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    password: Secret | None = field(default=None, repr=False)
 
     @property
     def method(self) -> str:
@@ -40,8 +46,12 @@ class LockedKeyError(Exception):
     """The private key is protected by a passphrase."""
 
 
+class ExposedKeyError(Exception):
+    """Other accounts can read the private key."""
+
+
 class TimedAgent(AgentSSH):
-    """The keys of a running ssh-agent. One that does not answer counts as none: paramiko's would wait for ever."""
+    """The keys of a running ssh-agent. One that does not answer counts as none; paramiko's own would wait forever."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -60,7 +70,7 @@ class TimedAgent(AgentSSH):
 
 
 class _AgentsKey(AgentKey):
-    """A key of the agent. paramiko ends the connection where the agent refuses to sign; here the next one is tried."""
+    """A key of the agent. paramiko ends the connection if the agent refuses to sign; here the next key is tried."""
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> bytes:  # type: ignore[override]
         try:
@@ -85,14 +95,14 @@ class Wallet:
         self._open.close()
 
     def credentials(self) -> Iterator[Credential]:
-        """Everything that can be tried. Raises `TransportError` for what the inventory names and can't be used."""
+        """Everything that can be tried. Raises `TransportError` for what the inventory names and cannot be used."""
         for path in self._login.identities:
             yield from self._identity(path)
         if self._host.ssh.agent:
             yield from self._agent()
-        variable = self._host.ssh.password_env
-        if variable is not None:
-            yield Credential(f"password from {variable}", password=secret(self._host.name, "password_env", variable))
+        if self._host.ssh.password_env is not None:
+            password = login_password(self._host)
+            yield Credential(f"password from {self._host.ssh.password_env}", password=password)
 
     def _identity(self, path: Path) -> Iterator[Credential]:
         """The key, with its certificates first. ssh tries both, too: a certificate may have expired."""
@@ -107,35 +117,39 @@ class Wallet:
             self.skipped.append(
                 f"key {path}: skipped, it is protected by a passphrase (add it to the agent: ssh-add {path})"
             )
-        except (OSError, paramiko.SSHException, ValueError) as error:
-            what = f"key {path}: cannot be read ({_reason(error)})"
+        except ExposedKeyError as error:
             if self._login.required:
-                raise self._unusable(what, "name a private key in `identity:`") from error
+                raise self._unusable(f"key {path}: {error}", f"chmod 600 {path}") from error
+            self.skipped.append(f"key {path}: skipped, {error} (chmod 600 {path})")
+        except (OSError, paramiko.SSHException, ValueError) as error:
+            what = f"key {path}: cannot be read ({reason(error)})"
+            if self._login.required:
+                raise self._unusable(what, "set `identity:` to the path of a private key") from error
             self.skipped.append(what)
 
     def _certified(self, path: Path, certificate: Path) -> Iterator[Credential]:
         key = load_key(path)
         try:
-            key.load_certificate(certificate.read_text("utf-8"))
-        except (OSError, ValueError, paramiko.SSHException) as error:
-            what = f"certificate {certificate}: cannot be used ({_reason(error)})"
+            key.load_certificate(read_regular_file(certificate, _KEY_BYTES).decode("utf-8"))
+        except PEER_FAILURES as error:
+            what = f"certificate {certificate}: cannot be used ({reason(error)})"
             if certificate == self._host.ssh.certificate:
-                raise self._unusable(what, "name the certificate of that key in `certificate:`") from error
+                raise self._unusable(what, "set `certificate:` to the certificate of that key") from error
             self.skipped.append(what)
             return
         yield Credential(f"certificate {certificate}", key=key)
 
     def _unusable(self, what: str, remedy: str) -> TransportError:
-        return TransportError(self._host.name, "configuration", what, remedy)
+        return TransportError(self._host.name, Stage.CONFIGURATION, what, remedy)
 
     def _agent(self) -> Iterator[Credential]:
-        path = os.environ.get("SSH_AUTH_SOCK")
+        path = environment_variable("SSH_AUTH_SOCK")
         if not path:
             return
         try:
             agent = TimedAgent(path)
         except (OSError, paramiko.SSHException, ValueError) as error:
-            self.skipped.append(f"agent: does not answer ({_reason(error)})")
+            self.skipped.append(f"agent: does not answer ({reason(error)})")
             return
         self._open.callback(agent.close)
         wanted = {blob for path in self._login.identities if (blob := _public_blob(path))}
@@ -150,22 +164,32 @@ class Wallet:
 def _public_blob(path: Path) -> bytes | None:
     """The public half of a key from the `.pub` beside it; None where there is none."""
     try:
-        return paramiko.pkey.PublicBlob.from_string(path.with_name(path.name + ".pub").read_text("utf-8")).key_blob
-    except (OSError, ValueError):
+        text = read_regular_file(path.with_name(path.name + ".pub"), _KEY_BYTES).decode("utf-8")
+        return paramiko.pkey.PublicBlob.from_string(text).key_blob
+    except PEER_FAILURES:
         return None
 
 
 def load_key(path: Path) -> paramiko.PKey:
-    """A private key of any type paramiko signs with. Raises LockedKeyError, OSError, SSHException."""
+    """A private key of any type paramiko signs with. Raises LockedKeyError, ExposedKeyError, OSError, SSHException."""
+    return without_frames(lambda: _loaded(path))
+
+
+def _loaded(path: Path) -> paramiko.PKey:
+    _require_private(path)
+    text = read_regular_file(path, _KEY_BYTES).decode("utf-8", "replace")
     for kind in _KEY_CLASSES:
         try:
-            return kind.from_private_key_file(str(path))
+            return kind.from_private_key(io.StringIO(text))
         except paramiko.PasswordRequiredException as error:
             raise LockedKeyError(str(path)) from error
-        except (paramiko.SSHException, ValueError):
+        except PEER_FAILURES:
             continue
     raise paramiko.SSHException("not an ed25519, ecdsa or rsa private key")
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+def _require_private(path: Path) -> None:
+    """OpenSSH's rule (authfile.c, sshkey_perm_ok): what belongs to this account is for this account alone."""
+    found = path.stat()
+    if found.st_uid == os.getuid() and found.st_mode & _OTHERS and stat.S_ISREG(found.st_mode):
+        raise ExposedKeyError(f"other accounts can access it (mode {stat.S_IMODE(found.st_mode):04o})")

@@ -1,4 +1,4 @@
-"""From an address to an SSH connection whose host key has not been judged yet."""
+"""From an address to an SSH connection whose host key has not been verified yet."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 import paramiko
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.transport.base import Stage, TransportError
 from pytest_nestvirt.transport.host_keys import KnownHosts
-from pytest_nestvirt.transport.peer import LOG_CHANNEL, PEER_FAILURES, reason, silence
+from pytest_nestvirt.transport.peer import LOG_CHANNEL, give_up, reason, silence
 
 Stream = socket.socket | paramiko.Channel
 
-_STAGE = "connect"
 _KEEPALIVE_SECONDS = 15
 _JOIN_SECONDS = 2.0
 
@@ -29,8 +27,8 @@ def dial(host: Host, address: str, port: int) -> socket.socket:
     try:
         targets = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        what = f"the name {address} is not known ({reason(error)})"
-        raise TransportError(host.name, _STAGE, what, "check `address:`") from error
+        what = f"the name {address} cannot be resolved ({reason(error)})"
+        raise TransportError(host.name, Stage.CONNECT, what, "check `address:`") from error
     failure: OSError = TimeoutError()
     for family, kind, protocol, _, target in targets:
         try:
@@ -54,13 +52,13 @@ def _connected(stream: socket.socket, target: tuple[object, ...], seconds: float
 
 def _unreachable(host: Host, target: str, failure: OSError) -> TransportError:
     if isinstance(failure, ConnectionRefusedError):
-        what, remedy = f"{target} refused the connection", "is sshd running there, on that port?"
+        what, remedy = f"{target} refused the connection", "is sshd running on the host, on that port?"
     elif isinstance(failure, TimeoutError):
         what = f"no answer from {target} within {host.deadlines.connect:g} s"
-        remedy = "is the machine up and the address right? otherwise raise `timeouts: {connect: SECONDS}`"
+        remedy = "check that the machine is up and the address is right, or raise `timeouts: {connect: SECONDS}`"
     else:
         what, remedy = f"{target} cannot be reached ({reason(failure)})", "check the address and the network"
-    return TransportError(host.name, _STAGE, what, remedy)
+    return TransportError(host.name, Stage.CONNECT, what, remedy)
 
 
 def shake_hands(host: Host, stream: Stream, known: KnownHosts) -> paramiko.Transport:
@@ -78,7 +76,7 @@ def shake_hands(host: Host, stream: Stream, known: KnownHosts) -> paramiko.Trans
 
 def _prepare(transport: paramiko.Transport, host: Host, known: KnownHosts) -> None:
     transport.set_log_channel(LOG_CHANNEL)
-    # Our own deadline decides; theirs only make sure that no thread outlives it for long.
+    # Our own deadline decides; these only make sure that no thread outlives it for long.
     transport.banner_timeout = transport.handshake_timeout = host.deadlines.connect + 5
     transport.clear_to_send_timeout = host.deadlines.connect
     transport.set_keepalive(_KEEPALIVE_SECONDS)
@@ -87,7 +85,7 @@ def _prepare(transport: paramiko.Transport, host: Host, known: KnownHosts) -> No
 
 
 def _negotiate(transport: paramiko.Transport, host: Host) -> None:
-    """Negotiation with an event: paramiko's blocking form returns as if all were well when its time is over."""
+    """Negotiation with an event: paramiko's blocking form returns as if it had succeeded when its time is over."""
     done = threading.Event()
     transport.start_client(event=done)
     in_time = done.wait(host.deadlines.connect)
@@ -95,15 +93,20 @@ def _negotiate(transport: paramiko.Transport, host: Host) -> None:
         return
     failure = transport.get_exception()
     if not in_time:
-        said = (
-            "began an SSH session and fell silent"
+        silent = (
+            "began an SSH session, then sent nothing"
             if transport.remote_version
-            else "accepted the connection and said nothing"
+            else "accepted the connection, then sent nothing"
         )
-        what = f"the host {said} for {host.deadlines.connect:g} s"
-        raise TransportError(host.name, _STAGE, what, "is it overloaded or hanging? see `timeouts: {connect: SECONDS}`")
+        what = f"the host {silent} for {host.deadlines.connect:g} s"
+        raise TransportError(
+            host.name, Stage.CONNECT, what, "is it overloaded or hanging? see `timeouts: {connect: SECONDS}`"
+        )
     raise TransportError(
-        host.name, _STAGE, f"no SSH session came about ({_why(failure, transport)})", "is that the port of an sshd?"
+        host.name,
+        Stage.CONNECT,
+        f"no SSH session was established ({_why(failure, transport)})",
+        "is this the port of an SSH server?",
     )
 
 
@@ -114,12 +117,10 @@ def _why(failure: BaseException | None, transport: paramiko.Transport) -> str:
 
 
 def hang_up(stream: Stream, transport: paramiko.Transport) -> None:
-    """Close a connection so that its thread ends now, not at the next tick of its clock."""
+    """Close a connection so that its thread ends now, not when it next looks at the clock; never raises."""
     steps: list[Callable[[], object]] = [transport.close, stream.close]
     if isinstance(stream, socket.socket):
         steps.insert(0, partial(stream.shutdown, socket.SHUT_RDWR))
-    for step in steps:
-        with suppress(*PEER_FAILURES):
-            step()
+    give_up(*steps)
     if transport.is_alive():
         transport.join(_JOIN_SECONDS)

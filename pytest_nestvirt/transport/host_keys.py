@@ -1,4 +1,4 @@
-"""Is this the machine it was last time? known_hosts files: read, matched, appended to.
+"""Is this the same machine as last time? known_hosts files: read, matched, appended to.
 
 Grammar: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; a line is
 
@@ -6,8 +6,8 @@ Grammar: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; a line is
     kvm01,192.0.2.10 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA...
     |1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ssh-rsa AAAA1234.....
 
-paramiko's own reader has neither markers nor patterns nor line numbers, and takes a key of a type it has not seen yet
-for an unknown host. Here a host that is known by one key is known: any other key is a changed one.
+paramiko's own reader knows neither markers nor patterns nor line numbers, and takes a key of a type it has not seen yet
+for that of an unknown host. Here a host that is known by one key is known: any other key is a changed one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from pathlib import Path
 import paramiko
 
 from pytest_nestvirt.inventory.host import HostKeyPolicy
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.regular_file import read_regular_file
+from pytest_nestvirt.transport.base import Stage, TransportError
 
-_STAGE = "host key"
 _REVOKED, _AUTHORITY = "@revoked", "@cert-authority"
+_FILE_BYTES = 16 * 1024 * 1024
 _writing = threading.Lock()
 
 
@@ -47,7 +48,7 @@ class KnownKey:
     file: Path = Path()
 
     def is_of(self, name: str) -> bool:
-        """Whether the line speaks of that host (`name` or `[name]:port`): a pattern matches and no negated one does."""
+        """Whether the line applies to that host (`name` or `[name]:port`): a pattern matches and no negated one does."""
         hits = [(pattern.startswith("!"), _matches(pattern.removeprefix("!"), name)) for pattern in self.names]
         return any(hit for negated, hit in hits if not negated) and not any(hit for negated, hit in hits if negated)
 
@@ -73,7 +74,7 @@ def _matches_hash(pattern: str, name: str) -> bool:
 
 
 def parse_known_hosts(text: str, file: Path = Path()) -> Iterator[KnownKey]:
-    """The keys of a known_hosts file. Lines that are none are passed over, as OpenSSH does."""
+    """The keys of a known_hosts file. Other lines are skipped, as OpenSSH does."""
     for number, line in enumerate(text.split("\n"), start=1):
         fields = line.split()
         if not fields or fields[0].startswith("#"):
@@ -94,7 +95,7 @@ def fingerprint(blob: bytes) -> str:
 
 
 class KnownHosts:
-    """What the known_hosts files say about one host. Raises `TransportError` where one exists and can't be read."""
+    """What the known_hosts files have about one host. Raises `TransportError` where one exists and cannot be read."""
 
     def __init__(self, host: str, name: str, files: Sequence[Path], policy: HostKeyPolicy) -> None:
         self._host = host
@@ -110,24 +111,24 @@ class KnownHosts:
 
     def _read(self, file: Path) -> Iterator[KnownKey]:
         try:
-            text = file.read_text("utf-8", "surrogateescape")
+            text = read_regular_file(file, _FILE_BYTES).decode("utf-8", "surrogateescape")
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise TransportError(
                 self._host,
-                _STAGE,
+                Stage.HOST_KEY,
                 f"{file} cannot be read: {error.strerror or error}",
-                "name another one in `known_hosts:`",
+                "set `known_hosts:` to another file",
             ) from error
         yield from parse_known_hosts(text, file)
 
     def _keys(self) -> list[KnownKey]:
-        """The host's keys; another port's stand in for them only to accept the same key, never to refuse one."""
+        """The host's keys; another port's count only to accept the same key, never to refuse one."""
         return [key for key in self._lines if not key.marker and key.is_of(self._name)]
 
     def preferred(self, offered: Sequence[str]) -> list[str]:
-        """Signature algorithms, those first for which a key of the host is known: else it would show another one."""
+        """Signature algorithms, those first for which a key of the host is known: otherwise it would show another one."""
         kinds = {key.kind for key in self._keys() or self._lines if not key.marker}
         known = [name for name in offered if ("ssh-rsa" if name.startswith("rsa-sha2-") else name) in kinds]
         return [*known, *(name for name in offered if name not in known)]
@@ -139,7 +140,7 @@ class KnownHosts:
             if line.marker == _REVOKED and line.blob == blob:
                 raise self._refusal(
                     f"the host shows a key that {line.place} revokes ({fingerprint(blob)})",
-                    "do not trust this machine; if the mark is wrong, remove that line",
+                    "do not trust this machine; if the marker is wrong, remove that line",
                 )
         if any(line.blob == blob for line in self._lines if not line.marker):
             return
@@ -150,14 +151,14 @@ class KnownHosts:
         self._accept(key)
 
     def _refusal(self, what: str, remedy: str) -> TransportError:
-        return TransportError(self._host, _STAGE, what, remedy)
+        return TransportError(self._host, Stage.HOST_KEY, what, remedy)
 
     def _changed(self, key: paramiko.PKey, known: list[KnownKey]) -> TransportError:
         line = next((line for line in known if line.kind == key.get_name()), known[0])
         return self._refusal(
             f"THE HOST KEY HAS CHANGED: {line.place} has {line.kind} {fingerprint(line.blob)}, "
             f"the host shows {key.get_name()} {fingerprint(key.asbytes())}",
-            f"someone may be in between; if the host was reinstalled: ssh-keygen -R '{self._name}' -f '{line.file}'",
+            f"the connection may be intercepted; if the host was reinstalled: ssh-keygen -R '{self._name}' -f '{line.file}'",
         )
 
     def _unknown(self, key: paramiko.PKey) -> TransportError:
@@ -168,11 +169,11 @@ class KnownHosts:
         )
         return self._refusal(
             f"the host shows {key.get_name()} {fingerprint(key.asbytes())}, and no key of {self._name} is known in {files}{hint}",
-            "compare it with the host's own and add it (ssh-keyscan), or set `host_key: accept-new`",
+            "compare it with the key on the host and add it (ssh-keyscan), or set `host_key: accept-new`",
         )
 
     def _accept(self, key: paramiko.PKey) -> None:
-        """Append the key to the first file, unless someone else has just done so. A file lock keeps processes apart."""
+        """Append the key to the first file, unless another process has just done so. A file lock keeps processes apart."""
         file = self._files[0]
         try:
             with _writing:
@@ -181,7 +182,7 @@ class KnownHosts:
         except OSError as error:
             raise self._refusal(
                 f"the new key cannot be written to {file}: {error.strerror or error}",
-                "make it writable or name another one",
+                "make it writable, or set `known_hosts:` to another file",
             ) from error
 
     def _append(self, file: Path, entry: bytes, key: paramiko.PKey) -> None:

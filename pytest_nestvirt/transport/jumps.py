@@ -1,11 +1,11 @@
-"""The hops that ProxyJump names: machines that stand in no inventory. Each is connected to once, whoever goes through."""
+"""The hops that ProxyJump names: machines outside the inventory. Each is connected to once, for all that lies behind it."""
 
 from __future__ import annotations
 
 import threading
 
 from pytest_nestvirt.inventory.host import Become, Connection, Host, SshAccess
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.transport.base import Stage, TransportError
 from pytest_nestvirt.transport.ssh import SshTransport
 from pytest_nestvirt.transport.ssh_config import parse_jump
 
@@ -25,19 +25,19 @@ class Jumps:
             for spec in specs:
                 hop = self._hop(host, spec, hop)
             if hop is None:
-                raise _mistake(host, "ProxyJump names no host")
+                raise _mistake(host, "ProxyJump does not name a host")
             return hop
 
     def _hop(self, host: Host, spec: str, previous: SshTransport | None) -> SshTransport:
         machine = _machine(host, spec, previous)
         key = (machine.ssh, previous)
         if spec in self._resolving:
-            raise _mistake(host, f"ProxyJump leads in a circle: {' -> '.join([*self._resolving, spec])}")
+            raise _mistake(host, f"ProxyJump forms a loop: {' -> '.join([*self._resolving, spec])}")
         if key not in self._kept:
             transport = SshTransport(machine, previous, jumps=self.last)
             self._resolving.append(spec)
             try:
-                _ = transport.hop  # a circle is found here, before anyone waits in it
+                _ = transport.hop  # a loop is found here, before a thread waits in it
             finally:
                 self._resolving.pop()
             self._kept[key] = transport
@@ -52,7 +52,7 @@ class Jumps:
 
 
 def _machine(host: Host, spec: str, previous: SshTransport | None) -> Host:
-    """The hop as a host. What the inventory says of the host (user, keys, accept-new) is not said of its hops."""
+    """The hop as a host. What the inventory has for the host (user, keys, accept-new) does not apply to its hops."""
     try:
         jump = parse_jump(spec)
     except ValueError as error:
@@ -77,4 +77,4 @@ def _machine(host: Host, spec: str, previous: SshTransport | None) -> Host:
 
 
 def _mistake(host: Host, what: str) -> TransportError:
-    return TransportError(host.name, "configuration", what, "mend the SSH configuration")
+    return TransportError(host.name, Stage.CONFIGURATION, what, "fix the SSH configuration")

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import IO
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import Completed, TransportError
+from pytest_nestvirt.transport.base import Completed, Stage, TransportError, failures_at
+from pytest_nestvirt.transport.secret import child_environment, without_frames
 from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
 from pytest_nestvirt.transport.sudo import sudo_gate
 
@@ -35,15 +36,19 @@ class LocalTransport:
 
     def run(self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False) -> Completed:
         """Run a shell command. See `Transport.run`."""
+        with failures_at(Stage.COMMAND, self.host.name):
+            return self._run(command, stdin, timeout, become=become)
+
+    def _run(self, command: str, stdin: bytes, timeout: float | None, *, become: bool) -> Completed:
         require_text(self.host.name, command)
         budget = self.host.deadlines.command if timeout is None else timeout
-        gate = sudo_gate(self.host, "root" if os.geteuid() == 0 else getpass.getuser()) if become else None
+        gate = sudo_gate(self.host, _user()) if become else None
         exchange = Exchange(stdin, cap=self._cap, gate=gate)
         started = time.monotonic()
         try:
             process = self._start(gate.wrap(command) if gate else command)
         except OSError as error:
-            raise TransportError(self.host.name, "session", f"sh cannot be started ({error.strerror})") from error
+            raise TransportError(self.host.name, Stage.SESSION, f"sh cannot be started ({error.strerror})") from error
         with process:
             try:
                 _talk(process, exchange, started + budget)
@@ -52,16 +57,28 @@ class LocalTransport:
                 raise exchange.unfinished(self.host.name, f"still running after {budget:g} s", command) from error
             finally:
                 _end(process)
-        # A shell would say 128 + n of a command that signal n ended.
+        # A shell reports 128 + n for a command that signal n ended.
         return exchange.completed(code if code >= 0 else 128 - code, time.monotonic() - started)
 
     def _start(self, command: str) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         argv = [b"/bin/sh", b"-c", command.encode("utf-8", "surrogateescape")]
-        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, bufsize=0)  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
+            argv,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+            bufsize=0,
+            env=child_environment(),
+        )
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _user() -> str:
+    return "root" if os.geteuid() == 0 else without_frames(getpass.getuser)
 
 
 def _talk(process: subprocess.Popen[bytes], exchange: Exchange, until: float) -> None:
@@ -90,7 +107,7 @@ def _talk(process: subprocess.Popen[bytes], exchange: Exchange, until: float) ->
 
 
 def _watch_input(selector: selectors.BaseSelector, stream: IO[bytes], exchange: Exchange) -> None:
-    """Watch the command's input only while there is something to write; close it once nothing ever will be."""
+    """Watch the command's input only while there is something to write; close it once nothing more will be."""
     if stream.closed:
         return
     watched = stream in selector.get_map()

@@ -1,21 +1,23 @@
-"""Being let in: one credential after the other, within one deadline."""
+"""Authentication: one credential after the other, within one deadline."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
 
 import paramiko
 from paramiko.ssh_exception import PartialAuthentication
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.transport.base import Stage, TransportError
 from pytest_nestvirt.transport.credentials import Credential, Wallet
 from pytest_nestvirt.transport.peer import PEER_FAILURES, reason
+from pytest_nestvirt.transport.secret import Secret, without_frames
 from pytest_nestvirt.transport.ssh_config import Login
 
-_STAGE = "authentication"
-_REMEDY = "authorize a key there (ssh-copy-id), or set `user:`, `identity:` or `password_env:`"
+_REMEDY = "authorize a key on the host (ssh-copy-id), or set `user:`, `identity:` or `password_env:`"
 
 
 def authenticate(transport: paramiko.Transport, host: Host, login: Login) -> None:
@@ -29,20 +31,23 @@ def authenticate(transport: paramiko.Transport, host: Host, login: Login) -> Non
                 if not transport.is_active():
                     break
         except TransportError as error:
-            if not attempts.told or error.stage != "configuration":
+            if not attempts.outcomes or error.stage is not Stage.CONFIGURATION:
                 raise
-            told = "; ".join(attempts.told)
+            before = "; ".join(attempts.outcomes)
             raise TransportError(
-                host.name, error.stage, f"{error.what} (tried before: {told})", error.remedy
+                host.name, error.stage, f"{error.what} (tried before: {before})", error.remedy
             ) from error
-        told = "; ".join([*attempts.told, *wallet.skipped]) or "there was no key, no agent and no password to try"
+        tried = "; ".join([*attempts.outcomes, *wallet.skipped]) or "there was no key, no agent and no password to try"
     raise TransportError(
-        host.name, _STAGE, f"{login.user}@{login.hostname}:{login.port} lets nobody in: {told}", _REMEDY
+        host.name,
+        Stage.AUTHENTICATION,
+        f"{login.user}@{login.hostname}:{login.port} refused the login: {tried}",
+        _REMEDY,
     )
 
 
 class _Attempts:
-    """The attempts on one connection, and how each ended (`told`)."""
+    """The attempts on one connection, and how each ended (`outcomes`)."""
 
     def __init__(self, transport: paramiko.Transport, host: Host, user: str) -> None:
         self._transport = transport
@@ -50,13 +55,13 @@ class _Attempts:
         self._user = user
         self._until = time.monotonic() + host.deadlines.authenticate
         self._allowed: list[str] | None = None
-        self.told: list[str] = []
+        self.outcomes: list[str] = []
 
     def succeed_with(self, credential: Credential) -> bool:
         """Try one credential. Methods that the host has ruled out are not tried: attempts are few (MaxAuthTries)."""
         if self._allowed is not None and credential.method not in self._usable():
-            self.told.append(
-                f"{credential.what}: not tried, the host takes only {', '.join(self._allowed) or 'nothing'}"
+            self.outcomes.append(
+                f"{credential.what}: not tried, the host accepts only {', '.join(self._allowed) or 'nothing'}"
             )
             return False
         try:
@@ -65,7 +70,7 @@ class _Attempts:
             failure = error
         if self._transport.is_authenticated():
             return True
-        self.told.append(f"{credential.what}: {self._verdict(failure)}")
+        self.outcomes.append(f"{credential.what}: {self._outcome(failure)}")
         return False
 
     def _usable(self) -> set[str]:
@@ -77,42 +82,48 @@ class _Attempts:
             answered = threading.Event()
             self._transport.auth_publickey(self._user, credential.key, event=answered)
             return self._wait(answered)
-        return self._password(credential.password or "")
+        return self._password(credential.password or Secret())
 
-    def _password(self, password: str) -> BaseException | None:
+    def _password(self, password: Secret) -> BaseException | None:
         failure: BaseException | None = None
         if self._allowed is None or "password" in self._allowed:
             answered = threading.Event()
-            self._transport.auth_password(self._user, password, event=answered, fallback=False)
+            # paramiko takes bytes as they are; its stubs know of text only.
+            offer = partial(self._transport.auth_password, self._user, password, event=answered, fallback=False)  # type: ignore[arg-type]
+            without_frames(offer)
             failure = self._wait(answered)
         if self._transport.is_authenticated() or not self._transport.is_active():
             return failure
         offers = failure.allowed_types if isinstance(failure, paramiko.BadAuthenticationType) else self._allowed or []
         return self._interactive(password) if "keyboard-interactive" in offers else failure
 
-    def _interactive(self, password: str) -> BaseException | None:
-        """Some sshd (UsePAM) ask for the password in the form of a questionnaire."""
+    def _interactive(self, password: Secret) -> BaseException | None:
+        """Some sshd (UsePAM) ask for the password as the answer to a prompt."""
         self._transport.auth_timeout = max(self._until - time.monotonic(), 0.1)
-        self._transport.auth_interactive(self._user, lambda _title, _text, fields: [password] * len(fields))
+
+        def answer(_title: str, _text: str, fields: Sequence[object]) -> list[str]:
+            return [password] * len(fields)  # type: ignore[list-item]  # as above
+
+        without_frames(lambda: self._transport.auth_interactive(self._user, answer))
         return None
 
     def _wait(self, answered: threading.Event) -> BaseException | None:
         if not answered.wait(max(self._until - time.monotonic(), 0)):
             raise TransportError(
                 self._host.name,
-                _STAGE,
+                Stage.AUTHENTICATION,
                 f"no answer within {self._host.deadlines.authenticate:g} s",
                 "is the host overloaded or hanging? see `timeouts: {authenticate: SECONDS}`",
             )
         return self._transport.get_exception()
 
-    def _verdict(self, failure: BaseException | None) -> str:
+    def _outcome(self, failure: BaseException | None) -> str:
         if isinstance(failure, PartialAuthentication):
             self._allowed = list(failure.allowed_types)
             return f"accepted, but the host also wants {' or '.join(self._allowed)}"
         if isinstance(failure, paramiko.BadAuthenticationType):
             self._allowed = list(failure.allowed_types)
-            return f"the host takes only {', '.join(self._allowed) or 'nothing'}"
+            return f"the host accepts only {', '.join(self._allowed) or 'nothing'}"
         if not self._transport.is_active():
             return f"the host ended the connection ({reason(failure)}; too many attempts?)"
         return "refused" if failure is None else reason(failure)

@@ -1,18 +1,23 @@
-"""What paramiko raises when the other side fails, and how it is kept from telling the terminal about it."""
+"""What paramiko raises when the other side fails, and how its log is kept out of the terminal."""
 
 from __future__ import annotations
 
 import logging
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 
 import paramiko
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
+from pytest_nestvirt.one_line import one_line
+
+LOST = (paramiko.SSHException, EOFError, OSError)
+"""The connection has ended."""
+
 PEER_FAILURES = (
-    paramiko.SSHException,
-    EOFError,
-    OSError,
-    # paramiko hands on whatever its reader thread met: packets of a broken or hostile peer end in these, too.
+    *LOST,
+    # paramiko passes on whatever its reader thread met: packets of a broken or hostile peer end in these, too.
     ValueError,
     LookupError,
     TypeError,
@@ -23,13 +28,14 @@ PEER_FAILURES = (
     InvalidSignature,
 )
 
+_SHOWN = 300
 LOG_CHANNEL = "pytest_nestvirt.paramiko"
 
 
 def silence() -> None:
-    """Our connections log to a channel of their own that leads nowhere.
+    """Let our connections log to a channel of their own, which discards everything.
 
-    Without it a lost connection would print tracebacks of a foreign thread; other users' paramiko is left as it is.
+    Otherwise a lost connection would print tracebacks of paramiko's thread. Other users of paramiko are not affected.
     """
     logger = logging.getLogger(LOG_CHANNEL)
     if not logger.handlers:
@@ -42,4 +48,15 @@ def reason(error: BaseException | None) -> str:
     """An exception's message in a few words, one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__ if error else "the connection was closed"
+    if isinstance(error, paramiko.ChannelException):
+        return str(error.text)
+    if error is None:
+        return "the connection was closed"
+    return one_line(" ".join(str(error).split()), _SHOWN) or type(error).__name__
+
+
+def give_up(*steps: Callable[[], object]) -> None:
+    """Close what is no longer used. What goes wrong then changes nothing of what was found out."""
+    for step in steps:
+        with suppress(Exception):
+            step()

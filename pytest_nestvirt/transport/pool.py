@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.snapshot.snapshot import Snapshot
-from pytest_nestvirt.transport.base import Transport, TransportError
+from pytest_nestvirt.transport.base import Stage, Transport, TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 from pytest_nestvirt.transport.recorded import RecordedTransport
+from pytest_nestvirt.transport.secret import withhold
 
 if TYPE_CHECKING:
     from pytest_nestvirt.transport.jumps import Jumps
@@ -26,6 +27,8 @@ class Transports:
         self._lock = threading.RLock()
         self._kept: dict[str, Transport] = {}
         self._jumps: Jumps | None = None
+        for host in inventory:
+            withhold((host.ssh.password_env, host.become_password_env))
 
     def __enter__(self) -> Self:
         return self
@@ -52,10 +55,10 @@ class Transports:
             case Connection.RECORDED:
                 return RecordedTransport(host, self._load(host))
             case Connection.NONE:
-                raise _no_way(host, "nobody can log in to it (`connection: none`)")
+                raise _no_way(host, "not accessible (`connection: none`)")
 
     def _ssh(self, host: Host, path: tuple[str, ...]) -> SshTransport:
-        # paramiko costs a quarter of a second, which runs over recordings need not pay.
+        # Importing paramiko takes a quarter of a second, which runs over recordings can do without.
         from pytest_nestvirt.transport.jumps import Jumps  # noqa: PLC0415
         from pytest_nestvirt.transport.ssh import SshTransport  # noqa: PLC0415
 
@@ -63,7 +66,7 @@ class Transports:
         if isinstance(kept, SshTransport):
             return kept
         if host.name in path:
-            raise _no_way(host, f"`via` leads in a circle: {' -> '.join([*path, host.name])}")
+            raise _no_way(host, f"`via` forms a loop: {' -> '.join([*path, host.name])}")
         self._jumps = self._jumps or Jumps()
         transport = SshTransport(host, self._hop(host, (*path, host.name)), jumps=self._jumps.last)
         self._kept[host.name] = transport
@@ -75,11 +78,11 @@ class Transports:
         try:
             hop = self._inventory.host(host.via)
         except KeyError as error:
-            raise _no_way(host, f"`via: {host.via}` is no host of the inventory") from error
+            raise _no_way(host, f"`via: {host.via}` is not a host of the inventory") from error
         if hop.connection is Connection.LOCAL:
             return None
         if hop.connection is not Connection.SSH:
-            raise _no_way(host, f"its hop {hop.name} cannot be gone through (`connection: {hop.connection}`)")
+            raise _no_way(host, f"its hop {hop.name} cannot forward connections (`connection: {hop.connection}`)")
         return self._ssh(hop, path)
 
     def close(self) -> None:
@@ -92,4 +95,4 @@ class Transports:
 
 
 def _no_way(host: Host, what: str) -> TransportError:
-    return TransportError(host.name, "configuration", what, "say how it is reached: `address:`, `via:`, `connection:`")
+    return TransportError(host.name, Stage.CONFIGURATION, what, "set `address:`, `via:` or `connection:`")

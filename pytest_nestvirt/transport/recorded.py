@@ -7,7 +7,7 @@ import shlex
 
 from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
-from pytest_nestvirt.transport.base import Completed, TransportError
+from pytest_nestvirt.transport.base import Completed, Stage, TransportError
 
 _NOT_A_FILE = re.compile(
     r"""sos_commands/ | nestvirt/ | dev/          # output of commands
@@ -79,4 +79,4 @@ class RecordedTransport:
         return Completed(section.exit_code or 0, section.data, b"", 0.0)
 
     def _error(self, what: str, remedy: str = "") -> TransportError:
-        return TransportError(self.host.name, "command", what, remedy)
+        return TransportError(self.host.name, Stage.COMMAND, what, remedy)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import cached_property
 
 import paramiko
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import Completed, TransportError
+from pytest_nestvirt.transport.base import Completed, Stage, TransportError, failures_at
 from pytest_nestvirt.transport.dial import Stream, dial, hang_up, shake_hands
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.login import authenticate
-from pytest_nestvirt.transport.peer import PEER_FAILURES, reason
+from pytest_nestvirt.transport.peer import LOST, PEER_FAILURES, give_up, reason
+from pytest_nestvirt.transport.secret import without_frames
 from pytest_nestvirt.transport.ssh_config import Login, resolve_login
 from pytest_nestvirt.transport.ssh_session import Session
 from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
@@ -27,10 +28,10 @@ JumpsTo = Callable[[Host, tuple[str, ...]], "SshTransport"]
 _RETRY_SECONDS = 0.05
 _FREED_SECONDS = 5.0
 _SESSIONS = 5
-"""Commands at once on one connection: of the ten that sshd allows (MaxSessions), some may be over and not yet noticed."""
+"""Commands at once on one connection: of the ten that sshd allows (MaxSessions), some may have ended without its notice."""
 _ALIVE_SECONDS = 5.0
 _UNWATCHED = 64 * 1024
-"""Bytes of standard input that the buffers of a socket take even if nobody reads them."""
+"""Bytes of standard input that the buffers of a socket hold even if the other side does not read."""
 
 
 class DeadHopError(TransportError):
@@ -60,7 +61,8 @@ class SshTransport:
     @cached_property
     def login(self) -> Login:
         """Where and as whom. Raises `TransportError` (configuration)."""
-        return resolve_login(self.host)
+        with failures_at(Stage.CONFIGURATION, self.host.name):
+            return without_frames(lambda: resolve_login(self.host))  # it reads the environment
 
     @cached_property
     def hop(self) -> SshTransport | None:
@@ -68,8 +70,9 @@ class SshTransport:
         if self._via is not None or not self.login.jumps:
             return self._via
         if self._jumps is None:
-            raise self._error("configuration", "ProxyJump needs to be told who keeps the hops", "use `Transports`")
-        return self._jumps(self.host, self.login.jumps)
+            raise self._error(Stage.CONFIGURATION, "ProxyJump needs a pool that keeps the hops", "use `Transports`")
+        with failures_at(Stage.CONFIGURATION, self.host.name):
+            return self._jumps(self.host, self.login.jumps)
 
     @property
     def where(self) -> str:
@@ -82,15 +85,20 @@ class SshTransport:
 
     def run(self, command: str, *, stdin: bytes = b"", timeout: float | None = None, become: bool = False) -> Completed:
         """Run a shell command. See `Transport.run`."""
+        with failures_at(Stage.COMMAND, self.host.name):
+            return self._run(command, stdin, timeout, become=become)
+
+    def _run(self, command: str, stdin: bytes, timeout: float | None, *, become: bool) -> Completed:
         require_text(self.host.name, command)
         budget = self.host.deadlines.command if timeout is None else timeout
         gate = sudo_gate(self.host, self.login.user) if become else None
         if not self._slots.acquire(timeout=budget):
-            raise self._error("session", f"all {_SESSIONS} sessions of the connection were busy for {budget:g} s")
+            raise self._error(Stage.SESSION, f"all {_SESSIONS} sessions of the connection were busy for {budget:g} s")
         try:
             with ExitStack() as ending:
-                channel, transport = self._open("session", None)
-                ending.callback(_close, channel)
+                with failures_at(Stage.SESSION, self.host.name):
+                    channel, transport = self._open("session", None)
+                ending.callback(give_up, channel.close)
                 exchange = Exchange(stdin, cap=self._cap, gate=gate)
                 return self._converse(channel, transport, exchange, command, budget)
         finally:
@@ -115,13 +123,13 @@ class SshTransport:
             return exchange.completed(1 if status is None else status, seconds)
         if transport.is_active() and session.declined:
             raise self._error(
-                "session", "the host declined to run a command", "does the account have a shell (ForceCommand)?"
+                Stage.SESSION, "the host refused to run a command", "does the account have a shell (ForceCommand)?"
             )
         ended = "ended by a signal" if transport.is_active() else "the session was lost"
         raise exchange.unfinished(self.host.name, f"{ended} after {seconds:.1f} s", command)
 
     def _watched(self, exchange: Exchange, budget: float) -> ExitStack:
-        """Large input to a host that has stopped reading blocks in the socket, where no deadline is looked at."""
+        """Large input to a host that has stopped reading blocks in the socket, where no deadline is checked."""
         stack = ExitStack()
         if len(exchange.pending) > _UNWATCHED:
             watch = threading.Timer(budget + 1, self._abandon)
@@ -131,7 +139,7 @@ class SshTransport:
         return stack
 
     def _abandon(self) -> None:
-        """Make whoever is blocked in writing give up, on every connection of the way."""
+        """Unblock a write that hangs, on every connection on the way."""
         if self._transport is not None:
             self._transport.packetizer.close()
         if self.hop is not None:
@@ -149,15 +157,17 @@ class SshTransport:
             what = (
                 f"its hop {self.host.name} got no answer from {address}:{port} within {self.host.deadlines.connect:g} s"
             )
-            raise TransportError(target.name, "connect", what, "is the machine up and the address right?") from error
+            raise TransportError(
+                target.name, Stage.CONNECT, what, "check that the machine is up and the address is right"
+            ) from error
         except TransportError as error:
             what = f"its hop {self.host.name} cannot be used: {error.stage}: {error.what}"
-            raise DeadHopError(target.name, "connect", what, error.remedy) from error
+            raise DeadHopError(target.name, Stage.CONNECT, what, error.remedy) from error
 
     def _open(self, kind: str, target: tuple[str, int] | None) -> tuple[paramiko.Channel, paramiko.Transport]:
-        """Open a channel. A connection that turns out dead is made anew, once: nothing has been started yet.
+        """Open a channel. A connection that turns out to be dead is opened again, once: nothing has been started yet.
 
-        Raises `TransportError`, and for tunnels paramiko.ChannelException where the host is well and refuses.
+        Raises `TransportError`, and for tunnels paramiko.ChannelException where the host works and refuses.
         """
         wait = self.host.deadlines.connect
         for _ in range(2):
@@ -170,23 +180,23 @@ class SshTransport:
                 if target:
                     raise
                 raise self._error(
-                    "session", f"the host opens no session ({reason(error)})", "see MaxSessions there"
+                    Stage.SESSION, f"the host refused a session ({reason(error)})", "see MaxSessions in its sshd_config"
                 ) from error
             except PEER_FAILURES as error:
                 failure = error
             silent = transport.is_active()
             if silent and _answers(transport, min(wait, _ALIVE_SECONDS)):
                 raise _SilentError(
-                    self.host.name, "session", f"no channel was opened within {wait:g} s", "is it overloaded?"
+                    self.host.name, Stage.SESSION, f"no channel was opened within {wait:g} s", "is the host overloaded?"
                 )
             self._discard(transport)
             if fresh:
                 break
-        what = f"the host fell silent for {wait:g} s" if silent else f"the connection was lost ({reason(failure)})"
-        raise self._error("session", what) from failure
+        what = f"the host sent nothing for {wait:g} s" if silent else f"the connection was lost ({reason(failure)})"
+        raise self._error(Stage.SESSION, what) from failure
 
     def _connection(self) -> tuple[paramiko.Transport, bool]:
-        """The connection, and whether it was made just now. Those who waited for a failing attempt share its failure."""
+        """The connection, and whether it was opened just now. Threads that waited for a failing attempt share its failure."""
         attempts = self._attempts
         with self._lock:
             if self._transport is not None and self._transport.is_active():
@@ -203,20 +213,30 @@ class SshTransport:
             return self._transport, True
 
     def _connect(self) -> paramiko.Transport:
-        login = self.login
-        known = KnownHosts(self.host.name, login.known_as, login.known_hosts, self.host.ssh.host_key)
-        stream = self._stream()
-        transport = shake_hands(self.host, stream, known)
+        login, name = self.login, self.host.name
+        with failures_at(Stage.HOST_KEY, name):
+            known = KnownHosts(name, login.known_as, login.known_hosts, self.host.ssh.host_key)
+        with failures_at(Stage.CONNECT, name):
+            stream = self._stream()
+            transport = shake_hands(self.host, stream, known)
         try:
-            known.verify(transport.get_remote_server_key())
-            authenticate(transport, self.host, login)
-        except PEER_FAILURES as error:
-            hang_up(stream, transport)
-            raise self._error("connect", f"the connection was lost ({reason(error)})") from error
+            self._introduce(transport, known)
         except BaseException:
             hang_up(stream, transport)
             raise
         return transport
+
+    def _introduce(self, transport: paramiko.Transport, known: KnownHosts) -> None:
+        """Verify who the host is, and prove who logs in."""
+        try:
+            with failures_at(Stage.HOST_KEY, self.host.name):
+                known.verify(transport.get_remote_server_key())
+            with failures_at(Stage.AUTHENTICATION, self.host.name):
+                authenticate(transport, self.host, self.login)
+        except TransportError as error:
+            if transport.is_active() or not isinstance(error.__cause__, LOST):
+                raise
+            raise self._error(Stage.CONNECT, f"the connection was lost ({reason(error.__cause__)})") from error
 
     def _stream(self) -> Stream:
         login = self.login
@@ -237,7 +257,7 @@ class SshTransport:
         if transport is not None:
             hang_up(transport.sock, transport)
 
-    def _error(self, stage: str, what: str, remedy: str = "") -> TransportError:
+    def _error(self, stage: Stage, what: str, remedy: str = "") -> TransportError:
         return TransportError(self.host.name, stage, what, remedy)
 
 
@@ -264,7 +284,7 @@ def _open_session(transport: paramiko.Transport, seconds: float) -> paramiko.Cha
 def _answers(transport: paramiko.Transport, seconds: float) -> bool:
     """Whether the other side is still there: it opens a session, or refuses to."""
     try:
-        _close(transport.open_channel("session", timeout=seconds))
+        give_up(transport.open_channel("session", timeout=seconds).close)
     except paramiko.ChannelException:
         return True
     except PEER_FAILURES:
@@ -272,18 +292,13 @@ def _answers(transport: paramiko.Transport, seconds: float) -> bool:
     return True
 
 
-def _close(channel: paramiko.Channel) -> None:
-    with suppress(*PEER_FAILURES):
-        channel.close()
-
-
 def _tunnel_refused(hop: Host, target: Host, address: str, error: paramiko.ChannelException) -> TransportError:
     if error.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
         what, remedy = (
             f"its hop {hop.name} forbids forwarding to {address}",
-            "see AllowTcpForwarding and PermitOpen there",
+            "see AllowTcpForwarding and PermitOpen in its sshd_config",
         )
     else:
         what = f"its hop {hop.name} cannot reach {address} ({error.text})"
-        remedy = "is the machine up, and is the address the one that the hop knows?"
-    return TransportError(target.name, "connect", what, remedy)
+        remedy = "check that the machine is up and that the hop knows this address"
+    return TransportError(target.name, Stage.CONNECT, what, remedy)

@@ -2,7 +2,7 @@
 
 Honoured: Host, Match, HostName, User, Port, IdentityFile, IdentitiesOnly, CertificateFile, HostKeyAlias,
 UserKnownHostsFile, ProxyJump, Include. Not honoured on purpose: StrictHostKeyChecking (only the inventory loosens the
-check of host keys). What would lead to another machine and can't be followed (ProxyCommand) is an error.
+check of host keys). What would lead to another machine and cannot be followed (ProxyCommand) is an error.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ import glob
 import os
 import re
 import shlex
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.regular_file import read_regular_file
+from pytest_nestvirt.transport.base import Stage, TransportError
+from pytest_nestvirt.transport.secret import child_environment
 
 SSH_PORT = 22
 _NESTED_INCLUDES = 16
+_FILE_BYTES = 1024 * 1024
+_LINES = 100_000
+"""Of a configuration with all that it includes: files that include each other twice each would never end."""
+_EXEC_SECONDS = 10.0
 _DEFAULT_IDENTITIES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 _DEFAULT_KNOWN_HOSTS = (
     "~/.ssh/known_hosts",
@@ -42,7 +51,7 @@ class Login:
     identities: tuple[Path, ...]
     """Private keys in the order in which they are tried."""
     required: bool
-    """The inventory names the key: one that can't be read is an error, not a key less to try."""
+    """The inventory names the key: one that cannot be read is an error, not one key fewer to try."""
     identities_only: bool
     certificates: tuple[Path, ...]
     jumps: tuple[str, ...]
@@ -62,6 +71,40 @@ class _Options(paramiko.SSHConfig):
     TOKENS_BY_CONFIG_KEY = {  # noqa: RUF012 - as in the base class
         "match-exec": paramiko.SSHConfig.TOKENS_BY_CONFIG_KEY["match-exec"]
     }
+
+    def _does_match(self, match_list: Sequence[Any], target_hostname: str, *state: Any) -> bool:  # noqa: ANN401 - paramiko's
+        """Whether a Match line applies. Its commands are run here, last: paramiko's way reads our standard input."""
+        plain = [criterion for criterion in match_list if criterion["type"] != "exec"]
+        if plain and not super()._does_match(plain, target_hostname, *state):  # type: ignore[misc]
+            return False
+        for criterion in match_list:
+            if criterion["type"] == "exec":
+                options = state[-1]
+                command = self._tokenize(options, target_hostname, "match-exec", criterion["param"])  # type: ignore[attr-defined]
+                if _succeeds(command) == criterion["negate"]:
+                    return False
+        return bool(match_list)
+
+
+def _succeeds(command: str) -> bool:
+    """Run the command of a `Match exec`, as OpenSSH does (readconf.c, execute_in_shell). Raises ValueError."""
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    nothing = subprocess.DEVNULL
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own configuration
+            [shell, "-c", command],
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            env=child_environment(),
+            timeout=_EXEC_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"`Match exec {command}` did not end within {_EXEC_SECONDS:g} s") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"`Match exec {command}` cannot be run: {error}") from None
+    return done.returncode == 0
 
 
 def resolve_login(host: Host) -> Login:
@@ -101,10 +144,10 @@ def _lookup(host: Host, address: str) -> paramiko.SSHConfigDict:
     if host.ssh.config is None and not path.exists():
         return paramiko.SSHConfigDict()
     try:
-        options = _Options.from_text("\n".join(_lines(path)))
+        options = _Options.from_text("\n".join(_bounded(path)))
         found = options.lookup(address)
     except OSError as error:
-        raise _config_error(host, path, f"cannot be read: {error.strerror or error}") from error
+        raise _config_error(host, Path(error.filename or path), f"cannot be read: {error.strerror or error}") from error
     except (paramiko.SSHException, ValueError, KeyError) as error:
         raise _config_error(host, path, str(error)) from error
     command = found.get("proxycommand")
@@ -116,10 +159,17 @@ def _lookup(host: Host, address: str) -> paramiko.SSHConfigDict:
 def _config_error(host: Host, path: Path, what: str) -> TransportError:
     return TransportError(
         host.name,
-        "configuration",
+        Stage.CONFIGURATION,
         f"{path}: {what}",
-        "mend it, use ProxyJump, or give this host `via:` or a `config:` of its own",
+        "fix it, use ProxyJump, or set `via:` or `ssh_config:` for this host",
     )
+
+
+def _bounded(path: Path) -> list[str]:
+    lines = list(islice(_lines(path), _LINES + 1))
+    if len(lines) > _LINES:
+        raise ValueError(f"more than {_LINES} lines, those of included files counted each time")
+    return lines
 
 
 def _lines(path: Path, depth: int = 0) -> Iterator[str]:
@@ -132,7 +182,7 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
         raise ValueError("Include files include each other too deeply")
     everywhere = True
     block = ""
-    for line in path.read_text("utf-8", "surrogateescape").splitlines():
+    for line in read_regular_file(path, _FILE_BYTES).decode("utf-8", "surrogateescape").splitlines():
         key, _, rest = re.sub(r"\s*=\s*|\s+", " ", line.strip(), count=1).partition(" ")
         if key.lower() in ("host", "match"):
             everywhere = (key.lower(), rest.strip()) in {("host", "*"), ("match", "all")}
@@ -157,7 +207,7 @@ def _beside(path: Path, name: str) -> str:
 
 
 def at_home(path: str | Path) -> Path:
-    """The path with `~` replaced. Unlike pathlib's, it leaves `~nobody` alone instead of raising."""
+    """The path with `~` replaced. Unlike pathlib's, it leaves `~name` of an unknown account as it is."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
@@ -185,7 +235,7 @@ def _known_hosts(host: Host, options: paramiko.SSHConfigDict, tokens: dict[str, 
 
 
 def _jumps(host: Host, options: paramiko.SSHConfigDict, tokens: dict[str, str]) -> tuple[str, ...]:
-    """A way that the inventory names (`via`) goes before ProxyJump."""
+    """`via` of the inventory takes precedence over ProxyJump."""
     value = options.get("proxyjump", "none")
     if host.via is not None or value.lower() == "none":
         return ()
@@ -197,7 +247,7 @@ def _port(host: Host, value: str | None) -> int:
         return SSH_PORT
     if not value.isascii() or not value.isdigit():
         raise TransportError(
-            host.name, "configuration", f"Port {value} of the SSH configuration is no number", "mend it"
+            host.name, Stage.CONFIGURATION, f"Port {value} of the SSH configuration is not a number", "fix it"
         )
     return int(value)
 
@@ -207,7 +257,7 @@ def _local_user(host: Host) -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as error:
         raise TransportError(
-            host.name, "configuration", "the local user has no name", "say who logs in: `user:` in the inventory"
+            host.name, Stage.CONFIGURATION, "the local user has no name", "set `user:` in the inventory"
         ) from error
 
 
@@ -224,6 +274,6 @@ def parse_jump(spec: str) -> Jump:
     """Read `[user@]host[:port]`, `[user@][v6-address]:port` or `ssh://[user@]host[:port]`. Raises ValueError."""
     found = re.fullmatch(r"(?:ssh://)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@\[\]]+))(?::(\d+))?/?", spec)
     if found is None:
-        raise ValueError(f"`{spec}` is no [user@]host[:port]")
+        raise ValueError(f"`{spec}` is not of the form [user@]host[:port]")
     user, bracketed, plain, port = found.groups()
     return Jump(bracketed or plain, user, int(port) if port else None)

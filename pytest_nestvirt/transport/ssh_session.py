@@ -1,6 +1,6 @@
 """One command in one SSH session channel: asked for, talked to, ended (RFC 4254, section 6).
 
-paramiko's own `exec_command` waits for the server's yes without a deadline, and its `recv_exit_status` answers -1
+paramiko's own `exec_command` waits for the server's answer without a deadline, and its `recv_exit_status` answers -1
 where there was no exit status. Neither is used.
 """
 
@@ -13,6 +13,7 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from pytest_nestvirt.transport.peer import PEER_FAILURES
+from pytest_nestvirt.transport.secret import without_frames
 from pytest_nestvirt.transport.streams import Exchange, take
 
 _CHUNK = 1 << 20
@@ -25,7 +26,7 @@ class _Wakeup(threading.Event):
     """Set whenever either stream has news. paramiko clears it when one buffer is empty, which says nothing about both."""
 
     def clear(self) -> None:
-        """Nothing: `rest` is who clears it, before looking."""
+        """Nothing: `rest` clears it, before the streams are read."""
 
     def rest(self) -> None:
         super().clear()
@@ -42,9 +43,9 @@ class Session:
         self._wakeup = _Wakeup()
 
     def run(self, transport: paramiko.Transport, command: str) -> int | None:
-        """The exit status; None where the session ended without one, or sudo can't be satisfied.
+        """The exit status; None where the session ended without one, or sudo refused the password.
 
-        Raises TimeoutError at the deadline. What was heard is in the exchange in any case.
+        Raises TimeoutError at the deadline. What was received is in the exchange in any case.
         """
         channel = self._channel
         channel.settimeout(0.0)
@@ -61,7 +62,7 @@ class Session:
 
     @property
     def declined(self) -> bool:
-        """The server said no to the command, as one with a forced `internal-sftp` does."""
+        """The server refused the command, as one with a forced `internal-sftp` does."""
         return self._channel.closed and not self._channel.event_ready and self._channel.exit_status == _NO_STATUS
 
     @property
@@ -77,13 +78,13 @@ class Session:
             heard = self._hear()
             sent = self._send()
             if not heard and not sent:
-                if ended and self._nobody_listens():
+                if ended and self._has_no_reader():
                     return
                 self._rest()
             elif time.monotonic() >= self._until:
                 raise TimeoutError
 
-    def _nobody_listens(self) -> bool:
+    def _has_no_reader(self) -> bool:
         """Outputs may end long before input does, as with `cat >file 2>&1`: then there is more to send."""
         return self._channel.closed or self._channel.status_event.is_set() or not self._exchange.outgoing
 
@@ -103,10 +104,13 @@ class Session:
         if not exchange.outgoing or not channel.send_ready():
             return False
         try:
-            count = channel.send(bytes(exchange.outgoing[:_SEND_CHUNK]))
+            # It may be the password for sudo, which paramiko's frames would show.
+            count = without_frames(lambda: channel.send(bytes(exchange.outgoing[:_SEND_CHUNK])))
         except TimeoutError:
             return False
         except OSError:
+            if not channel.closed:
+                raise
             count = 0
         if not count:
             exchange.stop_sending()
@@ -129,7 +133,7 @@ class Session:
 
 
 def _ask(transport: paramiko.Transport, channel: paramiko.Channel, command: str) -> None:
-    """Send the `exec` request; the answer is not waited for: output, or the channel's end, tells it as well."""
+    """Send the `exec` request; the answer is not waited for: output, or the end of the channel, shows it as well."""
     message = paramiko.Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)

@@ -1,10 +1,10 @@
-"""The three streams of one command, whatever carries them: what is kept, what is thrown away, what may be sent when."""
+"""The three streams of one command, whatever carries them: what is kept, what is discarded, what may be sent when."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
+from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Stage, TransportError
 from pytest_nestvirt.transport.sudo import SudoGate
 
 DEFAULT_CAP = 8 * 1024 * 1024
@@ -15,7 +15,7 @@ _SHOWN = 60
 
 
 class Capped:
-    """The beginning of a stream. What comes after `limit` bytes is counted and thrown away."""
+    """The beginning of a stream. What comes after `limit` bytes is counted and discarded."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -35,7 +35,7 @@ class Capped:
 
 
 class Exchange:
-    """One command's conversation. The driver says what it heard, and asks what to send and when to stop.
+    """One command's conversation. The driver reports what it received, and asks what to send and when to stop.
 
     With a `gate`, standard input is held back until sudo has let the command start: what is sent earlier would be
     taken for a password, what is sent of the password later would reach the command.
@@ -105,8 +105,8 @@ class Exchange:
     def unfinished(self, host: str, what: str, command: str) -> CommandTimeoutError:
         """The error that keeps what had been printed by then."""
         printed = len(self.stdout.data) + len(self.stderr.data)
-        told = f"{what}, {printed} bytes had been printed: {shorten(command)}"
-        return CommandTimeoutError(host, told, self.stdout.data, self.stderr.data)
+        full = f"{what}, {printed} bytes had been printed: {shorten(command)}"
+        return CommandTimeoutError(host, full, self.stdout.data, self.stderr.data)
 
 
 def shorten(command: str) -> str:
@@ -118,7 +118,7 @@ def shorten(command: str) -> str:
 def require_text(host: str, command: str) -> None:
     """Raise `TransportError` for a command that no shell can be given: sshd and execve end it at a NUL byte."""
     if "\0" in command:
-        raise TransportError(host, "command", "the command contains a NUL byte", "take it out of the command")
+        raise TransportError(host, Stage.COMMAND, "the command contains a NUL byte", "remove it from the command")
 
 
 def take(ready: Callable[[], bool], read: Callable[[], bytes], heard: Callable[[bytes], None]) -> bool:

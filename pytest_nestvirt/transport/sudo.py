@@ -1,19 +1,19 @@
-"""Becoming root by sudo, so that a password goes to sudo and to nobody else.
+"""Becoming root by sudo, with a password that goes to sudo and nowhere else.
 
 `sudo -S` reads a password from standard input only where it needs one. Sent unasked it would become the command's
-input wherever sudo does not ask (NOPASSWD, a ticket that is still valid). So sudo gets a prompt nobody can guess, and
-the password follows only once that prompt was seen; and the command announces itself with a mark of the same kind
+input wherever sudo does not ask (NOPASSWD, a ticket that is still valid). So sudo gets a prompt that cannot be guessed,
+and the password follows only once that prompt was seen; and the command announces itself with a mark of the same kind
 before it does anything, so that everything printed earlier is known to be sudo's.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import shlex
 
 from pytest_nestvirt.inventory.host import Become, Host
-from pytest_nestvirt.transport.base import TransportError
+from pytest_nestvirt.transport.base import Stage, TransportError
+from pytest_nestvirt.transport.secret import Secret, sudo_password
 
 _TALK_KEPT = 16 * 1024
 """Bytes of sudo's own messages that are remembered."""
@@ -22,7 +22,7 @@ _TALK_KEPT = 16 * 1024
 class SudoGate:
     """Listens to standard error until the command has started, and answers sudo's prompt once."""
 
-    def __init__(self, host: str, password: bytes | None = None) -> None:
+    def __init__(self, host: str, password: Secret | None = None) -> None:
         nonce = secrets.token_hex(12)
         self._host = host
         self._password = password
@@ -53,10 +53,10 @@ class SudoGate:
         self._talk = self._talk.replace(self._prompt, b"")[-_TALK_KEPT:]
         return b""
 
-    def take_answer(self) -> bytes:
+    def take_answer(self) -> Secret:
         """The password line, where sudo has just asked for it; else nothing. It is handed out once."""
         if not self._asked or self._answered or self._password is None:
-            return b""
+            return Secret()
         self._answered = True
         return self._password + b"\n"
 
@@ -70,52 +70,38 @@ class SudoGate:
         if self.refused:
             raise TransportError(
                 self._host,
-                "authentication",
-                "sudo did not take the password",
-                "check the variable in become_password_env",
+                Stage.AUTHENTICATION,
+                "sudo refused the password",
+                "check the value of the variable in become_password_env",
             )
         if not self.started:
             raise TransportError(
                 self._host,
-                "authentication",
-                f"sudo did not start the command: {self._said()}",
-                "grant it in sudoers, name the password's variable in become_password_env, or log in as root",
+                Stage.AUTHENTICATION,
+                f"sudo did not start the command: {self._message()}",
+                "grant it in sudoers, name the variable with the password in become_password_env, or log in as root",
             )
 
-    def _said(self) -> str:
+    def _message(self) -> str:
+        """What sudo printed. A password that it repeated is not."""
         talk = self._talk.replace(self._password, b"***") if self._password else self._talk
-        return " / ".join(talk.decode("utf-8", "replace").split("\n")).strip(" /") or "it said nothing"
+        return " / ".join(talk.decode("utf-8", "replace").split("\n")).strip(" /") or "it printed nothing"
 
 
 def sudo_gate(host: Host, user: str) -> SudoGate | None:
     """The way to root on this host; None where the login is root's already.
 
-    Raises `TransportError` where the inventory says `become: never`, or names a variable that is not set.
+    Raises `TransportError` where the inventory has `become: never`, or names a variable that is not set.
     """
     if user == "root":
         return None
     if host.become is Become.NEVER:
         raise TransportError(
             host.name,
-            "configuration",
-            f"root is needed, {user} logs in and the inventory says `become: never`",
+            Stage.CONFIGURATION,
+            f"root is needed, but the login is {user} and the inventory has `become: never`",
             "log in as root or allow `become: sudo`",
         )
     if host.become_password_env is None:
         return SudoGate(host.name)
-    return SudoGate(host.name, secret(host.name, "become_password_env", host.become_password_env).encode())
-
-
-def secret(host: str, key: str, variable: str) -> str:
-    """The value of an environment variable that the inventory names under `key`. Raises `TransportError`."""
-    value = os.environ.get(variable)
-    if value is None:
-        raise TransportError(
-            host,
-            "configuration",
-            f"{key} names {variable}, which is not set",
-            f"set it in the environment: export {variable}=...",
-        )
-    if "\n" in value:
-        raise TransportError(host, "configuration", f"the value of {variable} ({key}) has a line break", "take it out")
-    return value
+    return SudoGate(host.name, sudo_password(host))

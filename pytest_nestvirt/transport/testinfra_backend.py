@@ -7,7 +7,7 @@ from typing import Any
 
 from testinfra.backend.base import BaseBackend, CommandResult
 
-from pytest_nestvirt.transport.base import Transport, TransportError
+from pytest_nestvirt.transport.base import Stage, Transport, TransportError
 
 
 class RootCommand(str):
@@ -17,24 +17,27 @@ class RootCommand(str):
 
 
 class NestvirtBackend(BaseBackend):  # type: ignore[misc, unused-ignore]
-    """Runs what testinfra asks for. Raises `TransportError` where there is no answer, never inventing an exit code."""
+    """Runs what testinfra asks for. Raises `TransportError` where there is no answer, never inventing an exit code.
+
+    `sudo` and `sudo_user` are testinfra's options: every command runs as root, or as that user.
+    """
 
     NAME = "nestvirt"
 
-    def __init__(self, transport: Transport, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, transport: Transport, name: str, *, sudo: bool = False, sudo_user: str | None = None) -> None:
+        super().__init__(name, sudo=sudo, sudo_user=sudo_user)
         self.transport = transport
 
     def run(self, command: str, *args: str, **_: Any) -> CommandResult:  # noqa: ANN401 - testinfra's signature
         """Run a command, its arguments quoted.
 
-        Output that was cut at the cap is no answer: what a test looks for may stand in the part thrown away.
+        Output that was cut at the cap is not an answer: what a test looks for may be in the part that was discarded.
         """
         full = self.get_command(command, *args)
         done = self.transport.run(str(full), become=isinstance(full, RootCommand))
         if done.truncated:
             raise TransportError(
-                self.hostname, "command", f"`{command}` printed more than is kept", "make it print less"
+                self.hostname, Stage.COMMAND, f"`{command}` printed more than is kept", "let it print less"
             )
         return self.result(done.exit_code, self.encode(full), done.stdout, done.stderr)
 
