@@ -21,6 +21,17 @@ TESTINFRA = "pytest11.testinfra"
 RUN = "pytest_nestvirt.run"
 """Name under which an active run is registered."""
 
+NEEDING_INVENTORY = (
+    "nestvirt_profile",
+    "nestvirt_manifest",
+    "nestvirt_report",
+    "nestvirt_limit",
+    "nestvirt_measure",
+    "nestvirt_allow_partial",
+    "nestvirt_show_na",
+)
+"""Options without effect where no machine is judged, which must not go unnoticed."""
+
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Adopt testinfra's `--hosts` or bring our own, whichever plugin was loaded first."""
@@ -43,6 +54,18 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "--nestvirt-report",
         metavar="DIR",
         help="write result.json and one junit.xml per chain to this directory; reports of an earlier run are removed first",
+    )
+    group.addoption(
+        "--nestvirt-limit",
+        metavar="HOST|CHAIN",
+        action="append",
+        help="check only the chains through this host, this chain ('kvm01 > vm01') or this manifest file; may be repeated. "
+        "The chosen part is complete in itself",
+    )
+    group.addoption(
+        "--nestvirt-allow-partial",
+        action="store_true",
+        help="let a run succeed in which checks were deselected or did not run, if what did run conforms",
     )
     group.addoption(
         "--nestvirt-measure",
@@ -85,16 +108,17 @@ def _load_testinfra(pluginmanager: pytest.PytestPluginManager) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Take an earlier run's reports away before anything of this one can go wrong, so that nobody publishes them as its own."""
+    """Remove an earlier run's reports before anything of this one can go wrong, so that they are never published as its own."""
     given = early_config.known_args_namespace
     directory: str | None = getattr(given, "nestvirt_report", None)
     if directory is None or given.help or given.version:
         return
     from pytest_nestvirt.report.files import remove_earlier
     from pytest_nestvirt.report.writing import ReportError
+    from pytest_nestvirt.run.given_path import given_path
 
     try:
-        remove_earlier(early_config.invocation_params.dir / Path(directory).expanduser())
+        remove_earlier(given_path("--nestvirt-report", directory, early_config.invocation_params.dir))
     except ReportError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -105,35 +129,47 @@ def pytest_configure(config: pytest.Config) -> None:
     for declaration in marks.DECLARATIONS:
         config.addinivalue_line("markers", declaration)
     config.pluginmanager.register(fixtures, "pytest_nestvirt.run.fixtures")
-    run = _run(config)
-    if run is not None:
-        config.pluginmanager.register(run, RUN)
-        config.pluginmanager.register(fixtures.ForInventory(), "pytest_nestvirt.run.fixtures.host")
+    if not (config.getoption("help") or config.getoption("version")):
+        _start_run(config)
 
 
-def _run(config: pytest.Config) -> NestvirtRun | None:
-    value: str | None = config.getoption("hosts")
-    manifests: list[str] = config.getoption("nestvirt_manifest") or []
-    if value is not None and not _mentions_yaml(value):
-        if manifests:
-            raise pytest.UsageError("--nestvirt-manifest needs an inventory in --hosts, or no --hosts at all")
-        return None
-    if value is None and not manifests and not any(map(_leads_to_suite, _paths(config))):
-        if any(map(config.getoption, ("nestvirt_report", "nestvirt_profile", "nestvirt_measure"))):
-            raise pytest.UsageError("--nestvirt-... options need an inventory: add --hosts=inventory.yml")
-        return None
+def _start_run(config: pytest.Config) -> None:
+    hosts: str | None = config.getoption("hosts")
+    if not _is_run_of_ours(config, hosts):
+        if ours := _given(config):
+            raise pytest.UsageError(f"{ours[0]} needs an inventory: add --hosts=inventory.yml")
+        return
     if sys.flags.optimize:
         raise pytest.UsageError(
             "Python runs with -O or PYTHONOPTIMIZE, which disables assertions, so every check would pass; run without it"
         )
+    from pytest_nestvirt.run import inventory_fixtures
+    from pytest_nestvirt.run.conclusion import Conclusion
     from pytest_nestvirt.run.options import assessment_of
     from pytest_nestvirt.run.session import NestvirtRun
 
-    return NestvirtRun(config, assessment_of(config, value))
+    assessment = assessment_of(config, hosts)
+    conclusion = Conclusion(config, assessment)
+    config.pluginmanager.register(conclusion, "pytest_nestvirt.run.conclusion")
+    config.pluginmanager.register(NestvirtRun(config, assessment, conclusion), RUN)
+    config.pluginmanager.register(inventory_fixtures, "pytest_nestvirt.run.inventory_fixtures")
 
 
-def _mentions_yaml(value: str) -> bool:
-    return any(part.strip().endswith((".yml", ".yaml")) for part in value.split(","))
+def _is_run_of_ours(config: pytest.Config, hosts: str | None) -> bool:
+    """Whether the options lead to something that is judged. Raises `pytest.UsageError` for a mistake in `--hosts`."""
+    if hosts is None:
+        return bool(config.getoption("nestvirt_manifest")) or any(map(_leads_to_suite, _paths(config)))
+    from pytest_nestvirt.inventory.option import HostsKind, classify_hosts
+
+    value = classify_hosts(hosts, connection=getattr(config.option, "connection", None))
+    if value.kind is HostsKind.MISTAKE:
+        raise pytest.UsageError(value.mistake)
+    return value.kind is HostsKind.INVENTORY
+
+
+def _given(config: pytest.Config) -> list[str]:
+    """Those of our options that were given a value."""
+    return [f"--{name.replace('_', '-')}" for name in NEEDING_INVENTORY if config.getoption(name) not in {None, False}]
 
 
 def _paths(config: pytest.Config) -> list[Path]:
@@ -149,4 +185,4 @@ def _leads_to_suite(path: Path) -> bool:
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say what is verified, where an inventory is in use."""
     run: NestvirtRun | None = config.pluginmanager.get_plugin(RUN)
-    return None if run is None else f"nestvirt: {__version__}, {run.subject.headline}"
+    return None if run is None else f"nestvirt: {__version__}, {run.headline}"

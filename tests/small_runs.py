@@ -1,4 +1,4 @@
-"""Small recorded machines and inventories for tests of the plugin, and pytest in a process of its own."""
+"""Small recorded machines and inventories for tests of the plugin, and runs of pytest over them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from functools import partial
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
+import pytest
 import yaml
+
+from pytest_nestvirt.embedded import embedded
 
 CPUINFO = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Test CPU\nflags\t\t: fpu lm vmx ept\n"
 MACHINE: Mapping[str, str] = {
@@ -93,15 +98,52 @@ def inventory(folder: Path, hosts: Mapping[str, object], **rest: object) -> Path
     return file
 
 
-def run_pytest(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in that folder; the product's own pyproject.toml is out of sight."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a run of pytest ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_pytest(folder: Path, *arguments: str) -> Done:
+    """Run pytest in that folder, inside this process; the product's own pyproject.toml is out of sight."""
+    (folder / "pytest.ini").touch()
+    before = set(sys.modules)
+    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    options = ("-p", "pytest_nestvirt.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=sys")
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        for name in [name for name in os.environ if name.startswith(("PYTEST_", "COV_"))]:
+            patch.delenv(name)
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # not all plugins can be in one process twice
+        patch.setenv("COLUMNS", "120")
+        code = int(pytest.main([*options, *arguments]))
+    for name in set(sys.modules) - before:
+        if _is_test_module(sys.modules[name], folder):
+            del sys.modules[name]
+    printed, complained = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    return Done(code, printed, complained)
+
+
+def _is_test_module(module: object, folder: Path) -> bool:
+    """Whether another run would take it for one of its own, of the same name."""
+    file = getattr(module, "__file__", None) or ""
+    return any(Path(file).is_relative_to(root) for root in (folder.resolve(), folder, embedded("suites")))
+
+
+def run_process(folder: Path, *arguments: str, **environment: str) -> Done:
+    """Run pytest in that folder in a process of its own: where signals, workers or the environment matter."""
     (folder / "pytest.ini").touch()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-    return subprocess.run(
+    done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=180,
         env={**clean, "COLUMNS": "120", **environment},
     )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @contextmanager

@@ -24,10 +24,7 @@ def write_whole(path: Path, text: str) -> Path:
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise ReportError(
-            f"{path}: the report cannot be written ({error.strerror or error}); name another directory with "
-            "--nestvirt-report"
-        ) from None
+        raise _unwritable(path, error) from None
     return path
 
 
@@ -36,3 +33,23 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def require_writable(directory: Path) -> None:
+    """Find out whether files can be written there, and make the directory. Raises `ReportError`."""
+    probe = directory / f".nestvirt.{os.getpid()}.tmp"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.touch()
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"{path}: the report cannot be written ({error.strerror or error}); name another directory with "
+        "--nestvirt-report"
+    )

@@ -27,7 +27,10 @@ from pytest_nestvirt.transport.pool import Transports
 
 
 class Assessment:
-    """The machines and suites of one run; everything beyond the inventory is made at first use."""
+    """The machines and suites of one run; everything beyond the inventory is made at first use.
+
+    `reach` is the inventory with the hosts that lead to those that are judged, if it is not the same.
+    """
 
     def __init__(
         self,
@@ -35,9 +38,12 @@ class Assessment:
         catalogue: Catalogue,
         profiles: frozenset[str],
         manifests: ManifestSet | None = None,
+        *,
         measuring_rounds: int = 0,
+        reach: Inventory | None = None,
     ) -> None:
         self.inventory = inventory
+        self.reach = reach or inventory
         self.catalogue = catalogue
         self.profiles = profiles
         self.manifests = manifests or ManifestSet()
@@ -81,7 +87,7 @@ class Assessment:
     @cached_property
     def transports(self) -> Transports:
         """Connections, opened at first use."""
-        return Transports(self.inventory, load_recorded)
+        return Transports(self.reach, load_recorded)
 
     def look(self, threads: int) -> None:
         """Look at every machine, side by side. Machines that can't be reached are latched, not raised."""

@@ -11,7 +11,7 @@ from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.inventory.host import Inventory
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.marks import BOUND, REQUIREMENT
-from pytest_nestvirt.run import fixtures
+from pytest_nestvirt.run import fixtures, inventory_fixtures
 from pytest_nestvirt.run.plan import LEVELS, Fate, Judged, Plan, Planned
 
 
@@ -124,9 +124,8 @@ def _ours(metafunc: pytest.Metafunc) -> set[str]:
     given = {name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark.args[0])}
     wanted = {"host", "guest"} & (set(metafunc.fixturenames) - given)
     definitions = metafunc._arg2fixturedefs  # noqa: SLF001 - there is no public way to ask who defines a fixture
-    return {
-        name for name in wanted if name in definitions and definitions[name][-1].func.__module__ == fixtures.__name__
-    }
+    ours = {fixtures.__name__, inventory_fixtures.__name__}
+    return {name for name in wanted if name in definitions and definitions[name][-1].func.__module__ in ours}
 
 
 def _names(argnames: str | Sequence[str]) -> list[str]:

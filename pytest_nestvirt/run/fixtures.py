@@ -54,19 +54,11 @@ def guest(request: pytest.FixtureRequest) -> NestvirtHost:
     """A guest machine, as a testinfra Host: with `host` beside it, the test runs over every hypervisor and guest."""
     if not hasattr(request, "param"):
         _without_inventory("guest")
-    return _connect(request)
+    return connect(request)
 
 
-class ForInventory:
-    """Fixtures that replace testinfra's where an inventory is in use."""
-
-    @pytest.fixture(scope="module")
-    def host(self, request: pytest.FixtureRequest) -> NestvirtHost:
-        """Every machine of the inventory in turn, as a testinfra Host; `host.nestvirt` is its `Machine` with the facts."""
-        return _connect(request)
-
-
-def _connect(request: pytest.FixtureRequest) -> NestvirtHost:
+def connect(request: pytest.FixtureRequest) -> NestvirtHost:
+    """The machine that the parameter of a fixture names."""
     run: Any = request.config.pluginmanager.get_plugin("pytest_nestvirt.run")
     host: NestvirtHost = run.testinfra_host(request.param)
     return host

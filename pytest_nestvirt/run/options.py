@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,26 +12,84 @@ import pytest
 from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, load_catalogue
 from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.performance import LEAST_ROUNDS
-from pytest_nestvirt.inventory.host import Inventory
+from pytest_nestvirt.inventory.host import Host, Inventory
 from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_files, load_inventory, local_inventory
 from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
 from pytest_nestvirt.manifests.references import Surroundings
 from pytest_nestvirt.run.assessment import Assessment
+from pytest_nestvirt.run.given_path import given_path
 from pytest_nestvirt.run.suite_paths import suite_folders
+
+TESTINFRA_OPTIONS = {
+    "connection": ("--connection", "`connection:`"),
+    "ssh_config": ("--ssh-config", "`config:`"),
+    "ssh_extra_args": ("--ssh-extra-args", "`config:`"),
+    "ssh_identity_file": ("--ssh-identity-file", "`identity:`"),
+    "sudo": ("--sudo", "`become:`"),
+    "sudo_user": ("--sudo-user", "`user:`"),
+    "ansible_inventory": ("--ansible-inventory", "hosts"),
+    "force_ansible": ("--force-ansible", "hosts"),
+}
+"""testinfra's options for how machines are reached, by destination: an inventory says it for each host."""
 
 
 def assessment_of(config: pytest.Config, hosts: str | None) -> Assessment:
     """Read inventory and catalogue; nothing connects yet. Raises `pytest.UsageError`, one line per problem."""
     try:
-        inventory = _inventory(hosts, manifest_paths(config))
-        is_named = hosts is not None or bool(inventory.manifests)
+        whole = _inventory(hosts, manifest_paths(config))
+        if hosts is not None:
+            _refuse_testinfra_options(config)
+        is_named = hosts is not None or bool(whole.manifests)
         if is_named:
+            _find_node_ids(config)
             _name_suites(config)
         catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
-        manifests = load_manifests(inventory.manifests, _surroundings(inventory))
-        return Assessment(inventory, catalogue, _profiles(config, catalogue), manifests, measuring_rounds(config))
+        inventory = limited(whole, config.getoption("nestvirt_limit") or [])
+        manifests = load_manifests(inventory.manifests, _surroundings(whole))
+        profiles, rounds = _profiles(config, catalogue), measuring_rounds(config)
+        return Assessment(inventory, catalogue, profiles, manifests, measuring_rounds=rounds, reach=whole)
     except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _refuse_testinfra_options(config: pytest.Config) -> None:
+    for name, (option, key) in TESTINFRA_OPTIONS.items():
+        if getattr(config.option, name, None):
+            raise pytest.UsageError(f"{option} has no effect on the hosts of an inventory; use {key} there")
+
+
+def limited(inventory: Inventory, names: Sequence[str]) -> Inventory:
+    """The chains through the named hosts, the named chains and the named manifests; everything where no name is given.
+
+    Raises `InventoryError` for a name that the inventory does not have.
+    """
+    if not names:
+        return inventory
+    wanted = [name.strip() for name in names]
+    chains = {" > ".join(host.name for host in chain): chain for chain in inventory.chains()}
+    chosen = [_chosen(name, chains) for name in wanted]
+    manifests = tuple(path for path in inventory.manifests if {path.name, str(path)} & set(wanted))
+    files = {name for path in manifests for name in (path.name, str(path))}
+    unknown = [name for name, found in zip(wanted, chosen, strict=True) if not found and name not in files]
+    if unknown:
+        known = ", ".join([*chains, *(path.name for path in inventory.manifests)]) or "none"
+        raise InventoryError([f"--nestvirt-limit: no host, chain or manifest {unknown[0]!r}; available: {known}"])
+    hosts = {host.name for found in chosen for chain in found for host in chain}
+    return replace(inventory, hosts=tuple(host for host in inventory if host.name in hosts), manifests=manifests)
+
+
+def _chosen(name: str, chains: Mapping[str, tuple[Host, ...]]) -> list[tuple[Host, ...]]:
+    spaced = " > ".join(part.strip() for part in name.split(">"))
+    return [chain for text, chain in chains.items() if text == spaced or name in {host.name for host in chain}]
+
+
+def _find_node_ids(config: pytest.Config) -> None:
+    """Let node ids of the embedded suites be given as pytest prints them: `rhel8/test_intel.py::test_nesting_is_on[kvm01]`."""
+    suites = embedded("suites")
+    for place, argument in enumerate(config.args):
+        name = argument.partition("::")[0]
+        if name and not (config.invocation_params.dir / name).exists() and (suites / name).exists():
+            config.args[place] = f"{suites}/{argument}"
 
 
 def _name_suites(config: pytest.Config) -> None:
@@ -50,7 +108,7 @@ def _name_suites(config: pytest.Config) -> None:
 def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
     """The files that `--nestvirt-manifest` names."""
     named: list[str] = config.getoption("nestvirt_manifest") or []
-    return tuple(config.invocation_params.dir / Path(name).expanduser() for name in named)
+    return tuple(given_path("--nestvirt-manifest", name, config.invocation_params.dir) for name in named)
 
 
 def _inventory(hosts: str | None, manifests: Sequence[Path]) -> Inventory:

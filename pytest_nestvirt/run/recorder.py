@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from pytest_nestvirt.observation.render import render, without_addresses
 from pytest_nestvirt.report.case import Case, Evidence
 from pytest_nestvirt.report.case_text import render_case
 from pytest_nestvirt.report.sanitize import plain
-from pytest_nestvirt.run.assertion_text import assertion_text
+from pytest_nestvirt.run.check_ending import Ending, ending_of, watching_threads, worst
 from pytest_nestvirt.run.plan import Fate, Planned
 from pytest_nestvirt.verdict import Blocked, Finding, PytestOutcome, Verdict, judge, pytest_outcome
 
@@ -36,13 +36,14 @@ def case_without_running(planned: Planned) -> Case | None:
 
 
 class Recorder:
-    """Watches one check and makes its case."""
+    """Watches one check and makes its case. `check_globals` are those of the check's module."""
 
-    def __init__(self, planned: Planned, nodeid: str = "") -> None:
+    def __init__(self, planned: Planned, nodeid: str = "", check_globals: Mapping[str, object] | None = None) -> None:
         self.planned = planned
         self.nodeid = nodeid
-        self.finding = Finding.CRASHED
-        self.reason = "the check did not run to its end"
+        self.check_globals = check_globals if check_globals is not None else {}
+        self.is_watching = False
+        self.endings: list[Ending] = []
         self.seen: list[Observation] = []
         self.seconds = 0.0
 
@@ -50,48 +51,45 @@ class Recorder:
     def watching(self) -> Iterator[None]:
         """Turn how the check ends into a finding. What is not an answer to its question is raised on: a crash."""
         begun = time.perf_counter()
+        self.is_watching = True
         try:
-            with observing() as self.seen, warnings.catch_warnings():
+            with watching_threads(self.endings), observing() as self.seen, warnings.catch_warnings():
                 # A check that returns its answer where it should assert it would hold whatever the answer is.
                 warnings.simplefilter("error", pytest.PytestReturnNotNoneWarning)
                 yield
-            self._held()
-        except Unobservable as unknown:
-            self._found(Finding.UNOBSERVABLE, str(unknown))
-        except Blocked as consequence:
-            self._found(Finding.BLOCKED, str(consequence))
-        except AssertionError as refuted:
-            self._found(Finding.REFUTED, assertion_text(refuted))
-        except pytest.skip.Exception as skipped:
-            self._found(Finding.UNOBSERVABLE, f"the check skipped itself: {skipped.msg}")
-        except pytest.fail.Exception as failed:
-            # From outside (a timeout, an async check that nobody runs) it is no answer to anything.
-            self._found(Finding.REFUTED if self.seen else Finding.CRASHED, str(failed.msg))
-        except Exception as crash:  # the one place where a crash becomes a verdict; it is raised on
-            self._found(Finding.CRASHED, f"{type(crash).__name__}: {crash}")
+            self.endings.append(self._held())
+        except (Unobservable, Blocked, AssertionError, pytest.skip.Exception, pytest.fail.Exception) as answer:
+            self.ended_by(answer)
+        except BaseException as crash:  # the one place where a crash becomes a verdict; it is raised on
+            self.ended_by(crash)
             raise
         finally:
+            self.is_watching = False
             self.seconds = time.perf_counter() - begun
 
-    def _held(self) -> None:
+    def ended_by(self, error: BaseException) -> None:
+        """Take note of an exception that left the check or a subtest of it (which goes on after it)."""
+        self.endings.append(ending_of(error, self.check_globals))
+
+    def _held(self) -> Ending:
         """A check that looked at nothing has verified nothing, whatever it does not assert."""
         if self.seen:
-            self._found(Finding.HELD, "")
-        else:
-            self._found(Finding.CRASHED, "the check read no facts, so passing proves nothing")
+            return Ending(Finding.HELD)
+        return Ending(Finding.CRASHED, "the check read no facts, so passing proves nothing")
 
-    def _found(self, finding: Finding, reason: str) -> None:
-        self.finding = finding
-        self.reason = plain(without_addresses(reason), REASON_LIMIT)
+    @property
+    def ending(self) -> Ending:
+        """The one that counts."""
+        return worst(self.endings or [Ending(Finding.CRASHED, "the check did not run to its end")])
 
     @cached_property
     def case(self) -> Case:
         """The result, with its evidence. Read it when the check is over: it is made once."""
         requirement = self.planned.requirement
-        verdict = judge(self.finding, requirement.kind, requirement.obligation)
+        ending = self.ending
         return self.planned.case(
-            verdict,
-            self.reason,
+            judge(ending.finding, requirement.kind, requirement.obligation),
+            plain(without_addresses(ending.reason), REASON_LIMIT),
             evidence=tuple(map(_evidence, self.seen)),
             seconds=self.seconds,
             nodeid=self.nodeid,

@@ -16,7 +16,6 @@ from pytest_nestvirt.derived.identity import contradiction
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.unknown import known_or
 from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, StanceReport
-from pytest_nestvirt.report.chain_state import ChainState, chain_results
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.manifest_reports import manifest_reports
@@ -28,12 +27,22 @@ IDENTITY_LIMIT = 160
 TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "junit-xml", "pydantic")
 
 
-def conclude(assessment: Assessment, ran: Mapping[tuple[str, str], Case], partial: Sequence[str]) -> RunReport:
-    """Everything a run found out: what ran, what did not and why, and what follows for each chain."""
+def conclude(
+    assessment: Assessment, ran: Mapping[tuple[str, str], Case], partial: Sequence[str], deselected: int = 0
+) -> RunReport:
+    """Everything a run found out: what ran, what did not and why, and what follows for each chain.
+
+    `deselected` is the number of test items that did not run because others were chosen.
+    """
     entries = assessment.plan.entries if assessment.looked else {}
     unchecked = {(planned.requirement.id, planned.judged.name) for planned in without_check(assessment)}
     left_out = sum(planned.has_item and key not in ran and key not in unchecked for key, planned in entries.items())
-    partial = [*partial, *([f"{left_out} checks did not run"] if left_out else [])]
+    left_out -= deselected
+    partial = [
+        *partial,
+        *([f"{deselected} checks were deselected"] if deselected else []),
+        *([f"{left_out} checks did not run"] if left_out > 0 else []),
+    ]
     cases = tuple(
         ran.get(key) or (planned.unchecked_case() if key in unchecked else planned.unrun_case())
         for key, planned in entries.items()
@@ -160,9 +169,3 @@ def _architecture(machine: Machine) -> str:
 
 def _processor(machine: Machine) -> str:
     return machine.cpu.model_name
-
-
-def verified_nothing(report: RunReport) -> list[str]:
-    """Names of the chains of which nothing at all was verified; a partial run is asked about the whole only."""
-    empty = [result.chain.name for result in chain_results(report) if result.state is ChainState.NOTHING_VERIFIED]
-    return empty if report.complete or len(empty) == len(report.chains) else []

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+import inspect
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_nestvirt.marks import BOUND
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.report.case import Case, RunReport
-from pytest_nestvirt.report.junit import write_junit
+from pytest_nestvirt.report.case import Case
+from pytest_nestvirt.report.case_text import render_case
 from pytest_nestvirt.report.properties import user_properties
-from pytest_nestvirt.report.result_json import ReportError, write_json
-from pytest_nestvirt.report.summary import WORST_FIRST
+from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run import binding, case_codec
 from pytest_nestvirt.run.assessment import Assessment
+from pytest_nestvirt.run.conclusion import ATTACHED, Conclusion, worse
 from pytest_nestvirt.run.plan import Planned
-from pytest_nestvirt.run.recorder import Recorder, case_without_running, tell_pytest
-from pytest_nestvirt.run.results import conclude, verified_nothing
-from pytest_nestvirt.run.terminal import status, write_summary
+from pytest_nestvirt.run.recorder import REASON_LIMIT, Recorder, case_without_running, tell_pytest
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
 
@@ -29,28 +27,24 @@ if TYPE_CHECKING:
     from pytest_nestvirt.run.testinfra_host import NestvirtHost
 
 CASE = pytest.StashKey[Case]()
-_WORST_FIRST = (*WORST_FIRST, Verdict.NOT_APPLICABLE)
-ATTACHED = "nestvirt_case"
-"""Attribute of a test report that holds the case."""
+RECORDER = pytest.StashKey[Recorder]()
 WORKER_INPUT = "nestvirt"
 """Key under which the controller hands the snapshots to an xdist worker."""
 
 
 class NestvirtRun:
-    """Looks at every machine, binds checks to machines, and keeps what they found out."""
+    """Looks at every machine, binds checks to machines, and runs them; `conclusion` keeps what they found out."""
 
-    def __init__(self, config: pytest.Config, subject: Assessment) -> None:
+    def __init__(self, config: pytest.Config, assessment: Assessment, conclusion: Conclusion) -> None:
         self.config = config
-        self.subject = subject
-        self.cases: dict[tuple[str, str], Case] = {}
-        self.partial: list[str] = []
-        self.report: RunReport | None = None
+        self.assessment = assessment
+        self.conclusion = conclusion
         self.show_na: bool = config.getoption("nestvirt_show_na")
 
     @property
-    def is_worker(self) -> bool:
-        """Whether this process is an xdist worker, which opens no connection for read-only checks."""
-        return hasattr(self.config, "workerinput")
+    def headline(self) -> str:
+        """What is about to be verified, for pytest's header."""
+        return self.assessment.headline
 
     # ---- looking
 
@@ -59,18 +53,20 @@ class NestvirtRun:
         """Look at all machines at once, before any test is collected; a worker is handed what the controller saw."""
         worker_input: dict[str, Any] | None = getattr(self.config, "workerinput", None)
         if worker_input is not None:
-            self.subject.unpack(worker_input[WORKER_INPUT])
+            self.assessment.unpack(worker_input[WORKER_INPUT])
             return
+        self.conclusion.prepare()
         try:
-            self.subject.look(threads=self.config.getoption("nestvirt_threads"))
+            self.assessment.look(threads=self.config.getoption("nestvirt_threads"))
         except KeyboardInterrupt:
-            self._finish("the run was interrupted while the machines were looked at")
+            self.conclusion.leave_out("the run was interrupted while the machines were being probed")
+            self.conclusion.conclude()
             raise
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no types
         """Hand the snapshots to an xdist worker that is about to start."""
-        node.workerinput[WORKER_INPUT] = self.subject.packed
+        node.workerinput[WORKER_INPUT] = self.assessment.packed
 
     # ---- binding
 
@@ -84,12 +80,12 @@ class NestvirtRun:
 
     def _due(self, ids: Sequence[str], check: object) -> list[Planned]:
         for requirement_id in ids:
-            if requirement_id not in self.subject.catalogue:
+            if requirement_id not in self.assessment.catalogue:
                 raise pytest.UsageError(
                     f"{binding.location(check)}: no requirement {requirement_id} is declared in the requirements.yml "
                     "of this suite; fix the id in @requirement(...) or declare it"
                 )
-        return binding.due(self.subject.plan, ids, check, show_na=self.show_na)
+        return binding.due(self.assessment.plan, ids, check, show_na=self.show_na)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize checks over the machines they are due on, and people's own tests over the inventory."""
@@ -97,19 +93,27 @@ class NestvirtRun:
         if ids:
             binding.parametrize_check(metafunc, self._due(ids, metafunc.function))
         elif binding.levels_used(metafunc):
-            binding.parametrize_levels(metafunc, [*self.subject.machines.values(), *self.subject.manifests.objects])
-        binding.parametrize_hosts(metafunc, self.subject.inventory)
+            binding.parametrize_levels(
+                metafunc, [*self.assessment.machines.values(), *self.assessment.manifests.objects]
+            )
+        binding.parametrize_hosts(metafunc, self.assessment.inventory)
 
     def testinfra_host(self, name: str) -> NestvirtHost:
         """The machine of that name as a testinfra Host over our transport, with its facts under `nestvirt`."""
         from pytest_nestvirt.run.testinfra_host import NestvirtHost  # noqa: PLC0415 - for those who use it
 
-        if name in self.subject.unreachable:
-            pytest.fail(f"{name} could not be reached: {self.subject.unreachable[name]}", pytrace=False)
-        host = self.subject.inventory.host(name)
-        return NestvirtHost(self.subject.transports.of(host), self.subject.machines[name])
+        if name in self.assessment.unreachable:
+            pytest.fail(f"{name} could not be reached: {self.assessment.unreachable[name]}", pytrace=False)
+        host = self.assessment.inventory.host(name)
+        return NestvirtHost(self.assessment.transports.of(host), self.assessment.machines[name])
 
     # ---- running
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Let `-k` choose checks by the id of their requirement."""
+        mark = item.get_closest_marker(BOUND)
+        if mark is not None:
+            item.extra_keyword_matches.add(mark.args[0])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -121,7 +125,8 @@ class NestvirtRun:
         if case is not None:
             self._record(pyfuncitem, replace(case, nodeid=pyfuncitem.nodeid))
             tell_pytest(case)
-        recorder = Recorder(planned, pyfuncitem.nodeid)
+        recorder = Recorder(planned, pyfuncitem.nodeid, _globals(pyfuncitem))
+        pyfuncitem.stash[RECORDER] = recorder
         try:
             with recorder.watching():
                 yield
@@ -132,32 +137,63 @@ class NestvirtRun:
 
     def _planned(self, item: pytest.Item) -> Planned | None:
         mark = item.get_closest_marker(BOUND)
-        return None if mark is None else self.subject.plan.entries[mark.args[0], mark.args[1]]
+        return None if mark is None else self.assessment.plan.entries[mark.args[0], mark.args[1]]
 
-    def _record(self, item: pytest.Item, case: Case) -> None:
-        item.stash[CASE] = case
-        item.user_properties.extend(user_properties(case, self.subject.chains_of(case.host)))
+    def _record(self, item: pytest.Item, case: Case) -> Case:
+        """Keep the case with its item; where the item ran before (a plugin retries it), the worse of the two."""
+        kept = worse(item.stash[CASE], case) if CASE in item.stash else case
+        item.stash[CASE] = kept
+        item.user_properties[:] = self._properties(item.user_properties, kept)
+        return kept
+
+    def _properties(self, properties: Iterable[tuple[str, object]], case: Case) -> list[tuple[str, object]]:
+        others = [(name, value) for name, value in properties if not name.startswith("nestvirt.")]
+        return [*others, *user_properties(case, self.assessment.chains_of(case.host))]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the case to the report that travels to the controller; show transport errors as the line they are."""
+        recorder = item.stash.get(RECORDER, None)
+        if recorder is not None and recorder.is_watching:  # a subtest, which swallows how it ends
+            if call.excinfo is not None:
+                recorder.ended_by(call.excinfo.value)
+            return (yield)
+        self._note_crash_of_setup(item, call)
+        report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, (TransportError, Unobservable)):
+            report.longrepr = str(call.excinfo.value)
+        if CASE in item.stash:
+            self._attach(item, report, item.stash[CASE])
+        return report
+
+    def _note_crash_of_setup(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         crashed = call.excinfo.value if call.excinfo is not None and call.when == "setup" else None
         planned = self._planned(item) if crashed is not None else None
         if planned is not None and not isinstance(crashed, pytest.skip.Exception):
             error = planned.case(Verdict.ERROR, f"the check could not start: {crashed!r}")
             self._record(item, replace(error, nodeid=item.nodeid))
-        report = yield
-        if call.excinfo is not None and isinstance(call.excinfo.value, (TransportError, Unobservable)):
-            report.longrepr = str(call.excinfo.value)
-        case = item.stash.get(CASE, None)
-        if case is not None and report.skipped and isinstance(report.longrepr, tuple):
+
+    def _attach(self, item: pytest.Item, report: pytest.TestReport, case: Case) -> None:
+        """Let report and case say the same: the worse of the two counts, whatever made pytest or a plugin see it otherwise."""
+        demanded = pytest_outcome(case.verdict, case.obligation)
+        if report.failed and demanded is not PytestOutcome.FAILED:
+            why = f"pytest or a plugin failed the check in its {report.when} phase: {report.longreprtext}"
+            case = self._record(
+                item, replace(case, verdict=Verdict.ERROR, reason=plain(why, REASON_LIMIT), stance=None)
+            )
+        elif demanded is PytestOutcome.FAILED and report.when == "call" and not report.failed:
+            report.outcome = "failed"
+            report.longrepr = render_case(case)
+            vars(report).pop("wasxfail", None)
+        elif report.skipped and isinstance(report.longrepr, tuple):
             path, line, _ = item.reportinfo()
             report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
-        if case is not None and (call.when == "call" or crashed is not None):
+        report.user_properties = self._properties(report.user_properties, case)
+        if report.when == "call" or report.failed:
             vars(report)[ATTACHED] = case
-        return report
+            self.conclusion.keep(case)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(
@@ -177,74 +213,8 @@ class NestvirtRun:
             vars(report)[ATTACHED] = case_codec.decode(encoded)
         return report
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep every case, wherever it ran."""
-        case: Case | None = vars(report).get(ATTACHED)
-        if case is not None:
-            self._keep(case)
 
-    def _keep(self, case: Case) -> None:
-        """Of several results of one requirement on one machine (two checks of it, parameters, reruns) the worst counts."""
-        key = case.requirement, case.host
-        self.cases[key] = min(self.cases.get(key, case), case, key=lambda each: _WORST_FIRST.index(each.verdict))
-
-    def pytest_report_teststatus(
-        self, report: pytest.TestReport
-    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        """Letters and words of the verdicts that pytest has none for."""
-        case: Case | None = vars(report).get(ATTACHED)
-        return None if case is None else status(case, report.outcome)
-
-    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Remember that somebody chose a part of the catalogue only."""
-        count = sum(1 for item in items if item.get_closest_marker(BOUND) is not None)
-        if count:
-            self.partial.append(f"{count} checks were deselected")
-
-    # ---- concluding
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Close every connection, write the reports, and let no run pass that verified nothing."""
-        self.subject.close()
-        if self.is_worker or not self.subject.looked:
-            return
-        if exitstatus == pytest.ExitCode.INTERRUPTED:
-            self.partial.append("the run was interrupted")
-        self._finish()
-        good = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
-        if good and (self._empty() or self._has_failures() or self._contradicted()):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _has_failures(self) -> bool:
-        """Whether a verdict demands failure, also where something made pytest call it otherwise (`xfail`, reruns)."""
-        outcomes = (pytest_outcome(case.verdict, case.obligation) for case in self.cases.values())
-        return PytestOutcome.FAILED in outcomes
-
-    def _contradicted(self) -> bool:
-        """Whether suites judged a machine that is another one than the inventory says."""
-        return bool(self.cases) and self.report is not None and any(host.contradiction for host in self.report.hosts)
-
-    def _empty(self) -> bool:
-        collect_only: bool = self.config.getoption("collectonly")
-        own_tests_only = not self.subject.suites and not self.config.getoption("nestvirt_report")
-        return (
-            not collect_only and not own_tests_only and self.report is not None and bool(verified_nothing(self.report))
-        )
-
-    def _finish(self, trouble: str = "") -> None:
-        self.report = conclude(self.subject, self.cases, [*self.partial, *([trouble] if trouble else [])])
-        directory: str | None = self.config.getoption("nestvirt_report")
-        if directory is None or self.config.getoption("collectonly"):
-            return
-        target = self.config.invocation_params.dir / Path(directory).expanduser()
-        try:
-            write_json(self.report, target)
-            write_junit(self.report, target)
-        except ReportError as error:
-            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """A block per chain: verdicts, stance, what decided it, what was not run."""
-        if self.report is not None and self.subject.suites and not self.config.getoption("collectonly"):
-            write_summary(terminalreporter, self.report)
+def _globals(item: pytest.Function) -> Mapping[str, object]:
+    """Those of the module in which the check is written, decorators aside."""
+    found: Mapping[str, object] = getattr(inspect.unwrap(item.function), "__globals__", vars(item.module))
+    return found
