@@ -169,7 +169,9 @@ def _is_run_of_ours(config: pytest.Config, hosts: str | None) -> bool:
 
 def _given(config: pytest.Config) -> list[str]:
     """Those of our options that were given a value."""
-    return [f"--{name.replace('_', '-')}" for name in NEEDING_INVENTORY if config.getoption(name) not in {None, False}]
+    return [
+        f"--{name.replace('_', '-')}" for name in NEEDING_INVENTORY if config.getoption(name) not in (None, False, [])
+    ]
 
 
 def _paths(config: pytest.Config) -> list[Path]:

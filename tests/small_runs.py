@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from warnings import catch_warnings, resetwarnings
 
 import pytest
 import yaml
@@ -107,20 +108,27 @@ class Done:
     stderr: str
 
 
-def run_pytest(folder: Path, *arguments: str) -> Done:
-    """Run pytest in that folder, inside this process; the product's own pyproject.toml is out of sight."""
+def run_pytest(folder: Path, *arguments: str, **environment: str) -> Done:
+    """Run pytest in that folder, inside this process unless it has an environment or workers of its own.
+
+    The product's own pyproject.toml is out of sight.
+    """
+    if environment or any(argument.startswith("-n") for argument in arguments):
+        return run_process(folder, *arguments, **environment)
     (folder / "pytest.ini").touch()
     before = set(sys.modules)
     out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     options = ("-p", "pytest_nestvirt.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=sys")
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+    rewriting = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # the plugin is imported already
+    with pytest.MonkeyPatch.context() as patch, catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        resetwarnings()
         patch.chdir(folder)
         patch.syspath_prepend(folder)
         for name in [name for name in os.environ if name.startswith(("PYTEST_", "COV_"))]:
             patch.delenv(name)
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # not all plugins can be in one process twice
         patch.setenv("COLUMNS", "120")
-        code = int(pytest.main([*options, *arguments]))
+        code = int(pytest.main([*options, *rewriting, *arguments]))
     for name in set(sys.modules) - before:
         if _is_test_module(sys.modules[name], folder):
             del sys.modules[name]

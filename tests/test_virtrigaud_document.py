@@ -222,7 +222,7 @@ def broken(folder: Path, text: str) -> Path:
         (["--nestvirt-manifest=broken.yaml"], "broken.yaml:2: invalid YAML"),
         (
             ["--nestvirt-manifest=broken.yaml", "--hosts=ssh://kvm01"],
-            "--nestvirt-manifest needs an inventory in --hosts",
+            "--nestvirt-manifest needs an inventory: add --hosts=inventory.yml",
         ),
         (["--nestvirt-manifest=sound.yaml", "--nestvirt-profile=rhel8"], "no source that is in use judges manifests"),
     ],
