@@ -32,7 +32,7 @@ from pytest_nestvirt.derived.pending_cpu import (
 )
 from pytest_nestvirt.derived.performance_claim import Claim, missed
 from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load, switched_on_at_boot
-from pytest_nestvirt.derived.runs import runs
+from pytest_nestvirt.derived.runs import released, runs
 from pytest_nestvirt.facts.kvm.device_access import Users
 from pytest_nestvirt.facts.kvm.modprobe_files import Origin
 from pytest_nestvirt.facts.libvirt.qemu import QemuProcess
@@ -103,6 +103,7 @@ __all__ = [
     "processors_of",
     "refusal_of_kvm",
     "refused_at_load",
+    "released",
     "render",
     "requirement",
     "runs",

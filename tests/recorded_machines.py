@@ -61,13 +61,30 @@ def _section(name: str, text: str | Status) -> Section:
 # ---- what the machines have in common
 
 
+KERNELS_OF_RHEL = {
+    "7.6": "3.10.0-957.el7",
+    "7.7": "3.10.0-1062.el7",
+    "7.8": "3.10.0-1127.el7",
+    "7.9": "3.10.0-1160.el7",
+    "8.1": "4.18.0-147.el8",
+    "8.2": "4.18.0-193.el8",
+    "8.6": "4.18.0-372.9.1.el8",
+    "8.8": "4.18.0-477.10.1.el8_8",
+    "8.10": "4.18.0-553.el8_10",
+    "9.2": "5.14.0-284.11.1.el9_2",
+    "9.4": "5.14.0-427.13.1.el9_4",
+    "10.0": "6.12.0-55.9.1.el10_0",
+}
+
+
 def rhel(version: str, name: str = "Red Hat Enterprise Linux") -> Texts:
-    """Release files of RHEL."""
+    """Release files of RHEL, and the name of the kernel that comes with it."""
     server = " Server" if version.startswith("7") else ""
     return {
         "etc/os-release": f'NAME="{name}"\nID="rhel"\nID_LIKE="fedora"\nVERSION_ID="{version}"\n'
         f'PRETTY_NAME="{name} {version}"\nREDHAT_SUPPORT_PRODUCT_VERSION="{version}"\n',
         "etc/redhat-release": f"Red Hat Enterprise Linux{server} release {version} (Codename)\n",
+        "proc/sys/kernel/osrelease": f"{KERNELS_OF_RHEL[version]}\n",
     }
 
 

@@ -30,7 +30,7 @@ from recorded_machines import (
 from pytest_nestvirt.catalogue.applicability import Applicable, Applies, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.conditions import Conditions, Generations
 from pytest_nestvirt.catalogue.requirement import Requirement, Source, Stance, Suite
-from pytest_nestvirt.derived.runs import runs
+from pytest_nestvirt.derived.runs import names_itself, runs
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.facts.system.os_expression import parse
 from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory, Provider
@@ -182,7 +182,7 @@ def test_treat_as_counts_for_os_and_not_for_os_strict() -> None:
     assert answer(rocky, l0={"os_strict": "rhel"}) == Applies(Applicable.NO, "l0 os is rocky 8.10")
     host = machines(rocky)[0]
     assert runs(host, "rhel 8")
-    assert not runs(host, "rhel 8", strict=True)
+    assert not names_itself(host, "rhel 8", strict=True)
 
 
 def test_statement_put_aside_by_treat_as_makes_the_chain_unsupported() -> None:

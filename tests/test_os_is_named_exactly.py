@@ -106,7 +106,7 @@ def test_systems_that_have_redhat_release_only(line: str, os_id: str, version: t
     facts = os_of(
         {"etc/os-release": Status.MISSING, "usr/lib/os-release": Status.MISSING, "etc/redhat-release": line + "\n"}
     )
-    assert (facts.id, facts.version, facts.beta) == (os_id, version, beta)
+    assert (facts.id, facts.version, facts.prerelease) == (os_id, version, beta)
 
 
 def test_oracle_linux_ships_the_line_of_rhel() -> None:
@@ -132,7 +132,7 @@ def test_oracle_linux_ships_the_line_of_rhel() -> None:
 def test_contradictions_are_unknown(line: str) -> None:
     """os-release says RHEL 8.6, redhat-release says something else: one of them is not this system's."""
     facts = os_of({"etc/os-release": RHEL_8_6, "etc/redhat-release": line + "\n"})
-    for name in ("id", "version", "beta", "is_server"):
+    for name in ("id", "version", "prerelease", "is_server"):
         with pytest.raises(Unobservable):
             getattr(facts, name)
 
@@ -159,11 +159,11 @@ def test_a_refused_redhat_release_is_not_agreement() -> None:
 def test_betas() -> None:
     """By os-release or by redhat-release; whichever says so."""
     beta = os_of(release("rhel", "8.2", REDHAT_SUPPORT_PRODUCT_VERSION="8.2 Beta"))
-    assert beta.beta
+    assert beta.prerelease
     assert os_of(
         {"etc/os-release": RHEL_8_6, "etc/redhat-release": "Red Hat Enterprise Linux release 8.6 Beta (Ootpa)\n"}
-    ).beta
-    assert not os_of({"etc/os-release": RHEL_8_6}).beta
+    ).prerelease
+    assert not os_of({"etc/os-release": RHEL_8_6}).prerelease
 
 
 @pytest.mark.parametrize("build, kind", [(14393, 3), (17763, 2), (17763, 1), (20348, 3)])

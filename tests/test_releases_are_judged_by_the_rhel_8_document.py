@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from recorded_machines import Texts, intel_chain, rhel
+from recorded_machines import NOT_COLLECTED, Texts, intel_chain, rhel
 from rhel8_trios import l0, l1, l2, windows
 from suite_checks import catalogue_of, judged_machine, verdict_on
 
@@ -15,6 +15,9 @@ from pytest_nestvirt.catalogue.applicability import Applicable, suite_applies
 from pytest_nestvirt.verdict import Verdict
 
 CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
+NOTHING: Texts = dict.fromkeys(
+    ("etc/os-release", "etc/redhat-release", "proc/sys/kernel/osrelease", "sos_commands/kernel/uname_-a"), NOT_COLLECTED
+)
 L2_RULES = ("RHEL8-OS-L2-RHEL7", "RHEL8-OS-L2-RHEL8", "RHEL8-OS-L2-WS2016", "RHEL8-OS-L2-WS2019")
 
 
@@ -66,9 +69,8 @@ def test_release_files_of_real_systems() -> None:
     """Every row of the table is covered as it says, but for RHEL 9 and 10, which it lists by the letter of `and later`."""
     for row in rows():
         name = "etc/os-release" if row["kind"] == "os-release" else "etc/redhat-release"
-        files = {**rhel("8.6"), "etc/redhat-release": "", name: (CORPUS / row["file"]).read_text(encoding="utf-8")}
-        if row["kind"] != "os-release":
-            del files["etc/os-release"]
+        text = (CORPUS / row["file"]).read_text(encoding="utf-8")
+        files: Texts = {**NOTHING, **({"etc/redhat-release": ""} if row["kind"] == "os-release" else {}), name: text}
         later = row["id"] == "rhel" and int(row["major"]) > 8
         wanted = [row[f"rhel_{level}_supported"] == "yes" and not later for level in ("l0", "l1", "l2")]
         assert covered(files) == wanted, row

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_nestvirt.catalogue.conditions import kernel_expression
 from pytest_nestvirt.derived.describe import describe
-from pytest_nestvirt.derived.runs import parsed, runs
+from pytest_nestvirt.derived.runs import names_itself, parsed
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.render import render
 from pytest_nestvirt.observation.unknown import either
@@ -49,7 +49,9 @@ def _os_strict(machine: Machine, wanted: tuple[str, ...]) -> tuple[bool, str]:
 
 
 def _runs_any(machine: Machine, wanted: tuple[str, ...], *, strict: bool) -> tuple[bool, str]:
-    return either(*(partial(runs, machine, expression, strict=strict) for expression in wanted)), _system(machine)
+    return either(*(partial(names_itself, machine, expression, strict=strict) for expression in wanted)), _system(
+        machine
+    )
 
 
 def _system(machine: Machine) -> str:

@@ -430,7 +430,9 @@ packages() {
     v=$(within 30 rpm -q --qf '. %{NAME} %{VERSION}-%{RELEASE}\n' kernel kernel-core kernel-default kernel-alt qemu-kvm \
       qemu-kvm-core qemu-kvm-common qemu-kvm-ma qemu-kvm-rhev qemu-kvm-ev qemu libvirt libvirt-libs libvirt-daemon \
       libvirt-daemon-kvm libvirt-daemon-driver-qemu libvirt-client virt-install virt-manager virt-viewer \
-      cockpit-machines edk2-ovmf edk2-aarch64 seabios SLOF kmod tuned redhat-release 2>/dev/null)
+      cockpit-machines edk2-ovmf edk2-aarch64 seabios SLOF kmod tuned redhat-release almalinux-release centos-linux-release centos-release \
+      centos-stream-release cloudlinux-release eurolinux-release oraclelinux-release rocky-release sl-release \
+      springdale-release 2>/dev/null)
     x=$?
     good='. '
   else

@@ -163,6 +163,11 @@ ELSEWHERE = {
     "sos_commands/kernel/uname_-a": ("uname",),
     "sos_commands/processor/lscpu": ("sos_commands/hardware/lscpu", "lscpu"),
     "sos_commands/cloud_init/cloud-init_status_--long": ("sos_commands/cloud_init/cloud-init_status",),
+    "sos_commands/release/lsb_release_-a": (
+        "sos_commands/lsbrelease/lsb_release_-a",
+        "sos_commands/lsbrelease/lsb_release",
+        "lsb-release",
+    ),
     "proc/mounts": ("proc/self/mounts", "sos_commands/filesys/mount_-l"),
     "sos_commands/host/hostnamectl_status": ("sos_commands/host/hostnamectl", "sos_commands/systemd/hostnamectl"),
     "installed-rpms": (),

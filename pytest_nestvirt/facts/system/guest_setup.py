@@ -12,6 +12,7 @@ from pytest_nestvirt.facts.system.host_validate import CheckLine, parse_host_val
 from pytest_nestvirt.facts.system.services import ServiceState, parse_units
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 from pytest_nestvirt.observation.partial import LSCPU
+from pytest_nestvirt.observation.unknown import known_or
 
 HOST_VALIDATE = "nestvirt/virt-host-validate_qemu"
 CLOUD_INIT = "sos_commands/cloud_init/cloud-init_status_--long"
@@ -94,10 +95,7 @@ class Guest(Subject):
         return text
 
     def _account(self) -> tuple[str, set[str]]:
-        try:
-            found = _ACCOUNT.fullmatch(self.read(ACCOUNT).strip())
-        except Unobservable:
-            found = None
+        found = _ACCOUNT.fullmatch(known_or(lambda: self.read(ACCOUNT), "").strip())
         return (found["user"], set(_NAMED.findall(found["groups"] or ""))) if found else ("", set())
 
     @fact

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pytest_nestvirt.facts.kernel.kernel import UNAME, Kernel
+from pytest_nestvirt.facts.kernel.kernel import Kernel
 from pytest_nestvirt.facts.system import os_expression
+from pytest_nestvirt.facts.system.esxi import SOURCES as ESXI
+from pytest_nestvirt.facts.system.esxi import parse_esxi
+from pytest_nestvirt.facts.system.lsb_release import SOURCE as LSB_RELEASE
+from pytest_nestvirt.facts.system.lsb_release import parse_lsb_release
 from pytest_nestvirt.facts.system.os_release import (
     OsRelease,
     ProductRelease,
+    is_prerelease,
     parse_os_release,
     parse_redhat_release,
     version_numbers,
 )
+from pytest_nestvirt.facts.system.packages import Packages
+from pytest_nestvirt.facts.system.rebuild import link_in_text, others_fields, others_link, others_packages
+from pytest_nestvirt.facts.system.rhel_kernel import contradiction_of_kernel, release_of_kernel
 from pytest_nestvirt.facts.system.windows import SOURCE as WINDOWS
 from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.observation.partial import seen_text
+from pytest_nestvirt.observation.unknown import attempt, every, if_known, known_or
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
 REDHAT_RELEASE = "etc/redhat-release"
+REDHAT_LINK = "nestvirt/link/etc/redhat-release"
 ORACLE_RELEASE = "etc/oracle-release"
 
 _SERVER_PRODUCTS = (2, 3)
@@ -37,15 +48,18 @@ class Identity:
     version_id: str
     name: str
     like: tuple[str, ...]
-    beta: bool
+    prerelease: bool
     source: str
+    others: tuple[str, ...] = ()
+    """Of ID=rhel: what names another maker than Red Hat."""
 
 
 class Os(Subject):
     """The operating system by its own release files.
 
-    An id is taken as it is written: a rebuild of RHEL is not RHEL, whatever its ID_LIKE says. Where /etc/os-release and
-    /etc/redhat-release contradict each other, every fact is `Unobservable`. In a container these files are the image's.
+    An id is taken as it is written, `red_hat` has whether an id `rhel` is true: a rebuild of RHEL is not RHEL, whatever its
+    ID_LIKE says. Where /etc/os-release and /etc/redhat-release contradict each other, every fact is `Unobservable`. In a
+    container these files are the image's.
     """
 
     label = "os"
@@ -54,6 +68,7 @@ class Os(Subject):
         super().__init__(reader)
         self._kernel = kernel
         self._windows = windows
+        self._packages = Packages(reader)
 
     @fact
     def id(self) -> str:
@@ -87,9 +102,31 @@ class Os(Subject):
         return self._windows.product_type in _SERVER_PRODUCTS if self._is_windows() else bool(self._identity())
 
     @fact
-    def beta(self) -> bool:
-        """Whether the release calls itself a Beta, which no vendor supports."""
-        return False if self._is_windows() else self._identity().beta
+    def prerelease(self) -> bool:
+        """Whether the release calls itself an Alpha, a Beta or a High Touch Beta (HTB), which no vendor supports."""
+        return False if self._is_windows() else self._identity().prerelease
+
+    @fact
+    def red_hat(self) -> bool:
+        """Whether the system is Red Hat's own RHEL; False for rebuilds, those with ID=rhel included.
+
+        `Unobservable` where os-release names Red Hat only, and the file that /etc/redhat-release links to, or the package with
+        the release files, is a rebuild's.
+        """
+        if self._is_windows() or self._identity().os_id != "rhel":
+            return False
+        if self._identity().others:
+            return False
+        others = self._others_beside_the_files()
+        if others:
+            raise Unobservable(self._identity().source, f"it has the names of Red Hat, and {others[0]}")
+        return True
+
+    @fact
+    def foreign_kernel(self) -> str:
+        """Why the kernel that runs cannot belong to the release (that of the host of a container), or empty."""
+        release = if_known(lambda: self._kernel.release)
+        return contradiction_of_kernel(self.id, self.version, release) if release else ""
 
     @fact
     def rhel_alt(self) -> bool:
@@ -101,10 +138,25 @@ class Os(Subject):
     def release(self, os_id: str, at_least: tuple[int, ...] = (), below: tuple[int, ...] = ()) -> bool:
         """Whether it is that system, at a version from `at_least` on and before `below` (an empty one sets no bound).
 
-        `Unobservable` where the version lacks the numbers that would decide it.
+        A rebuild is not `rhel`, whatever its ID. `Unobservable` where the version lacks the numbers that would decide it, and
+        where the kernel that runs cannot belong to the release, or is of a minor release outside of these bounds.
         """
         bounds = [word for sign, bound in ((">=", at_least), ("<", below)) if bound for word in [sign + _dotted(bound)]]
-        return self.matches(" ".join([os_id, *bounds]))
+        expression = " ".join([os_id, *bounds])
+        genuine = (lambda: self.red_hat,) if os_id == "rhel" else ()
+        return every(lambda: self.matches(expression), *genuine, lambda: self.runs_kernel_of(expression))
+
+    def runs_kernel_of(self, expression: str) -> bool:
+        """True; `Unobservable` where the kernel is not of a release that the expression names."""
+        if self.foreign_kernel:
+            raise Unobservable(
+                "kernel.release", f"the release files are of {self.id} {self.version_id}, and {self.foreign_kernel}"
+            )
+        running = release_of_kernel(known_or(lambda: self._kernel.release, "")) if self.id == "rhel" else None
+        if running is not None and len(running) > 1 and not os_expression.matches(expression, "rhel", running):
+            why = f"the release files are of RHEL {self.version_id}, and the kernel that runs is of {_dotted(running)}"
+            raise Unobservable("kernel.release", why)
+        return True
 
     def matches(self, expression: str) -> bool:
         """Whether an expression such as `rhel >=8.2 <9` names it (`os_expression` has the grammar)."""
@@ -123,9 +175,9 @@ class Os(Subject):
         return any(section.status is not Status.MISSING for section in self.reader.under(WINDOWS))
 
     def _identity(self) -> Identity:
-        esxi = self._kernel.vmkernel  # it has no file os-release
+        esxi = next(filter(None, (parse_esxi(seen_text(self.reader, name)) for name in ESXI)), "")
         if esxi:
-            return Identity("esxi", esxi, f"VMware ESXi {esxi}", (), beta=False, source=UNAME)
+            return Identity("esxi", esxi, f"VMware ESXi {esxi}", (), prerelease=False, source=ESXI[0])
         product = self._product()
         section = self._os_release_section(product)
         if section is None or section.status is Status.MISSING:
@@ -133,35 +185,40 @@ class Os(Subject):
         release = parse_os_release(self.read(section.name))
         identity = _identity(release, section.name)
         _refuse_contradiction(identity, product)
-        beta = identity.beta or bool(product and product.beta)
-        return Identity(identity.os_id, identity.version_id, identity.name, identity.like, beta, identity.source)
+        if product is not None and product.prerelease:
+            return replace(identity, prerelease=True)
+        return identity
 
     def _os_release_section(self, product: ProductRelease | None) -> Section | None:
-        """None where nobody looked for os-release but redhat-release is there: systems of its time had no other."""
-        try:
-            return self.reader.section(*OS_RELEASE)
-        except Unobservable:
-            if product is None:
-                raise
-            return None
+        """None where os-release was not collected but another file of that purpose was: old systems had no other."""
+        section = attempt(lambda: self.reader.section(*OS_RELEASE))
+        if not isinstance(section, Unobservable):
+            return section
+        if product is None and parse_lsb_release(seen_text(self.reader, LSB_RELEASE)) is None:
+            raise section
+        return None
 
     def _product(self) -> ProductRelease | None:
-        """The line of /etc/redhat-release; None where there is none or nobody looked."""
-        try:
-            section = self.reader.section(REDHAT_RELEASE)
-        except Unobservable:
-            return None
-        if section.status is Status.MISSING:
+        """The line of /etc/redhat-release; None where there is none or it was not collected."""
+        section = if_known(lambda: self.reader.section(REDHAT_RELEASE))
+        if section is None or section.status is Status.MISSING:
             return None
         return parse_redhat_release(self.read(REDHAT_RELEASE))
 
+    def _others_beside_the_files(self) -> list[str]:
+        target = seen_text(self.reader, REDHAT_LINK) or link_in_text(seen_text(self.reader, REDHAT_RELEASE))
+        link = others_link(target)
+        installed = if_known(lambda: self._packages.installed)
+        return [*([link] if link else []), *others_packages(installed or {})]
+
     def _of_product(self, product: ProductRelease | None) -> Identity:
+        product = product or parse_lsb_release(seen_text(self.reader, LSB_RELEASE))
         if product is None or not product.os_id:
             raise Unobservable(OS_RELEASE[0], "neither it nor a readable /etc/redhat-release is there")
-        # Oracle Linux ships RHEL's line in /etc/redhat-release and its own beside it.
+        # Oracle Linux has RHEL's line in /etc/redhat-release and its own beside it.
         os_id = "ol" if self._has_oracle_release() else product.os_id
         version = _dotted(product.version)
-        return Identity(os_id, version, f"{product.product} {version}", (), product.beta, REDHAT_RELEASE)
+        return Identity(os_id, version, f"{product.product} {version}", (), product.prerelease, REDHAT_RELEASE)
 
     def _has_oracle_release(self) -> bool:
         return any(section.status is not Status.MISSING for section in self.reader.under(ORACLE_RELEASE))
@@ -173,27 +230,37 @@ def _identity(release: OsRelease, source: str) -> Identity:
         raise Unobservable(source, "it has no readable line ID=")
     if os_id == "rhel" and release.get("VARIANT_ID") == "coreos":
         os_id = "rhcos"
-    texts = (release.get(name) for name in ("REDHAT_SUPPORT_PRODUCT_VERSION", "VERSION", "PRETTY_NAME"))
-    beta = any(re.search(r"\bbeta\b", text, re.IGNORECASE) for text in texts)
-    name = release.get("PRETTY_NAME") or release.get("NAME") or os_id
-    return Identity(os_id, release.get("VERSION_ID"), name, tuple(release.get("ID_LIKE").split()), beta, source)
+    texts = (release.get(name) for name in ("REDHAT_SUPPORT_PRODUCT_VERSION", "VERSION", "PRETTY_NAME", "CPE_NAME"))
+    return Identity(
+        os_id,
+        release.get("VERSION_ID"),
+        release.get("PRETTY_NAME") or release.get("NAME") or os_id,
+        tuple(release.get("ID_LIKE").split()),
+        any(map(is_prerelease, texts)),
+        source,
+        tuple(others_fields(release)) if os_id == "rhel" else (),
+    )
 
 
 def _refuse_contradiction(identity: Identity, product: ProductRelease | None) -> None:
-    """Raise `Unobservable` where the two files speak of different systems: one of them is not this system's."""
+    """Raise `Unobservable` where the two files are of different systems: one of them is not this system's.
+
+    Both may be of the same rebuild with ID=rhel: then they agree.
+    """
     if product is None:
         return
-    same_id = product.os_id in {identity.os_id, ""} or (identity.os_id, product.os_id) == ("ol", "rhel")
+    agreed = bool(identity.others) and product.os_id != "rhel"
+    same_id = product.os_id in {identity.os_id, ""} or (identity.os_id, product.os_id) == ("ol", "rhel") or agreed
     known = version_numbers(identity.version_id) or ()
     length = min(len(known), len(product.version))
-    unknown_rhel = identity.os_id == "rhel" and not product.os_id
+    unknown_rhel = identity.os_id == "rhel" and not product.os_id and not agreed
     if identity.os_id == "rhcos":  # its VERSION_ID is OpenShift's
         length = 0
     if same_id and not unknown_rhel and known[:length] == product.version[:length]:
         return
     raise Unobservable(
         identity.source,
-        f"it says {identity.os_id} {identity.version_id}, /etc/redhat-release says {product.product} {_dotted(product.version)}",
+        f"it has {identity.os_id} {identity.version_id}, /etc/redhat-release {product.product} {_dotted(product.version)}",
     )
 
 

@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import every
 
 GRAMMAR = "an os id, then a version or comparisons that must all hold: rhel, rhel 8, rhel >=8.2 <9"
 
@@ -65,16 +67,7 @@ class OsMatch:
         return os_id == self.os_id and self._all_hold(version)
 
     def _all_hold(self, version: tuple[int, ...]) -> bool:
-        undecided: Unobservable | None = None
-        for comparison in self.comparisons:
-            try:
-                if not comparison.holds(version):
-                    return False
-            except Unobservable as unknown:
-                undecided = unknown
-        if undecided is not None:
-            raise undecided
-        return True
+        return every(*(partial(comparison.holds, version) for comparison in self.comparisons))
 
 
 def parse(expression: str) -> OsMatch:

@@ -37,13 +37,13 @@ class OsRelease:
 
 @dataclass(frozen=True, slots=True)
 class ProductRelease:
-    """What the line of /etc/redhat-release says."""
+    """The line of /etc/redhat-release."""
 
     os_id: str
     """In os-release's spelling; empty for a product that is not known here."""
     product: str
     version: tuple[int, ...]
-    beta: bool
+    prerelease: bool
 
 
 def parse_os_release(text: str) -> OsRelease:
@@ -93,7 +93,15 @@ def parse_redhat_release(text: str) -> ProductRelease | None:
         return None
     product = found["product"]
     os_id = next((name for name, pattern in _PRODUCTS if re.fullmatch(pattern, product)), "")
-    return ProductRelease(os_id, product, version_numbers(found["version"]) or (), "beta" in found["rest"].lower())
+    return ProductRelease(os_id, product, version_numbers(found["version"]) or (), is_prerelease(found["rest"]))
+
+
+_PRERELEASE = re.compile(r"\b(?:alpha|beta|htb|pre-?release|rc[0-9]*)\b", re.IGNORECASE)
+
+
+def is_prerelease(text: str) -> bool:
+    """Whether a version or the rest of a release line is that of an Alpha, a Beta or a High Touch Beta: ` 8.0 HTB (Ootpa)`."""
+    return _PRERELEASE.search(re.sub(r"\([^)]*\)", "", text)) is not None
 
 
 def version_numbers(text: str) -> tuple[int, ...] | None:
