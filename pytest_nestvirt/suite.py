@@ -20,9 +20,15 @@ from pytest_nestvirt.derived.guest_size import memory_of, processors_of
 from pytest_nestvirt.derived.identity import contradiction, same_system
 from pytest_nestvirt.derived.kvm_features import lost_features
 from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
-from pytest_nestvirt.derived.nested_setting import kernel_default, on_by_default, shipped_default
+from pytest_nestvirt.derived.nested_default import kernel_default, on_by_default, shipped_default
+from pytest_nestvirt.derived.nested_setting import (
+    nested_after_boot,
+    refused_at_load,
+    switched_on_at_boot,
+    unapplied_nesting,
+    unapplied_shadow_vmcs,
+)
 from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
-from pytest_nestvirt.derived.pending import unapplied_nesting, unapplied_shadow_vmcs
 from pytest_nestvirt.derived.pending_cpu import (
     lacking_extension,
     losing_extension,
@@ -31,10 +37,9 @@ from pytest_nestvirt.derived.pending_cpu import (
     withheld_by_host_model,
 )
 from pytest_nestvirt.derived.performance_claim import Claim, missed
-from pytest_nestvirt.derived.persistence import nested_after_boot, refused_at_load, switched_on_at_boot
 from pytest_nestvirt.derived.runs import released, runs
 from pytest_nestvirt.facts.kvm.device_access import Users
-from pytest_nestvirt.facts.kvm.modprobe_files import Origin
+from pytest_nestvirt.facts.kvm.modprobe import Origin
 from pytest_nestvirt.facts.libvirt.qemu import QemuProcess
 from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSION, EXTENSIONS, HOST_MODEL
 from pytest_nestvirt.facts.machine import Machine
@@ -52,7 +57,7 @@ from pytest_nestvirt.manifests.vm_image import VmImage
 from pytest_nestvirt.marks import requirement
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.render import render
-from pytest_nestvirt.observation.unknown import either, known_or
+from pytest_nestvirt.observation.unknown import either, every, known_or
 from pytest_nestvirt.verdict import Blocked
 
 __all__ = [
@@ -85,6 +90,7 @@ __all__ = [
     "describe_cpu",
     "describe_cpu_mode",
     "either",
+    "every",
     "gets_extension",
     "host_validate",
     "hypervisor_below",

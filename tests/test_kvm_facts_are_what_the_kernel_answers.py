@@ -156,9 +156,10 @@ def test_parameters_are_raw_and_leave_evidence() -> None:
     with observing() as seen:
         assert facts.parameter("ept") == "Y"
         assert facts.enabled("ept", "kvm_intel") is True
-    told = {observation.fact: observation.sources for observation in seen}
-    assert told["kvm.parameters.kvm_intel.ept"] == ("sys/module/kvm_intel/parameters/ept",)
-    assert told["kvm.enabled.kvm_intel.ept"] == ("sys/module/kvm_intel/parameters/ept",)
+    sources = {observation.fact: observation.sources for observation in seen}
+    read = "sys/module/kvm_intel/parameters/ept"
+    assert sources["kvm.parameters.kvm_intel.ept"] == (read,)
+    assert sources["kvm.enabled.kvm_intel.ept"] == (read, "sys/module/kvm_intel/refcnt")
     assert facts.references == 3
     with pytest.raises(Unobservable):
         _ = kvm(ON_INTEL).parameters
@@ -200,6 +201,102 @@ def test_a_file_in_its_place_is_no_device() -> None:
     for unread in (Status.DENIED, Status.CUT, "total 0\n"):
         with pytest.raises(Unobservable):
             _ = kvm({"dev/kvm": unread}).has_device
+
+
+BUILT_IN: Sections = {
+    "sys/module/kvm": "",
+    "sys/module/kvm_intel": "",
+    "sys/module/kvm_amd": "",
+    "sys/module/kvm_intel/parameters/nested": "Y\n",
+    "proc/modules": "",
+}
+ANSWERS: Sections = {"dev/kvm": DEVICE, "nestvirt/kvm_ioctl": "api=12\ncreate_vm=ok\nnested_state=0\n"}
+
+
+@pytest.mark.parametrize(
+    "sections, expected",
+    [
+        (LOADED, False),  # it has a reference count
+        (
+            {**LOADED, "sys/module/kvm_intel/refcnt": Status.MISSING, "proc/modules": "kvm_intel 1 0 - Live 0x0\n"},
+            False,
+        ),
+        (
+            {**LOADED, "sys/module/kvm_intel/refcnt": Status.MISSING, "proc/modules": "kvm_intel  1  0\n"},
+            False,
+        ),  # lsmod
+        (BUILT_IN, True),
+        ({**BUILT_IN, "proc/modules": "loop 1 0 - Live 0x0\n"}, True),
+        ({**BUILT_IN, "sys/module/kvm_intel/initstate": "live\n"}, False),
+        ({"sys/module/kvm_intel": Status.MISSING, "proc/modules": ""}, False),  # with its parameters it would be there
+        ({**BUILT_IN, "proc/modules": Status.MISSING}, None),
+        ({**BUILT_IN, "proc/modules": Status.CUT}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_built_in_is_in_sysfs_and_not_in_the_table(sections: Sections, expected: bool | None) -> None:
+    """A module of the kernel image has its parameters in /sys/module, no reference count, and no row in /proc/modules."""
+    facts = kvm(ON_INTEL, sections)
+    if expected is None:
+        with pytest.raises(Unobservable):
+            facts.is_built_in("kvm_intel")
+    else:
+        assert facts.is_built_in("kvm-intel".replace("-", "_")) is expected
+
+
+def test_what_was_compiled_in_proves_nothing() -> None:
+    """kvm_intel in the kernel image reads Y also where the firmware keeps VT-x off: only with KVM at work it is an answer."""
+    assert kvm(ON_INTEL, BUILT_IN, ANSWERS).nested is True
+    for silent in ({}, {"nestvirt/kvm_ioctl": "error=ENODEV\n"}, {"nestvirt/kvm_ioctl": "registered=no\n"}):
+        with pytest.raises(Unobservable, match="not seen to work"):
+            _ = kvm(ON_INTEL, BUILT_IN, silent).nested
+    off = {"sys/module/kvm_intel/parameters/nested": "N\n"}
+    assert kvm(ON_INTEL, BUILT_IN, off).nested is False
+    assert kvm(ON_INTEL, LOADED).nested is True
+
+
+@pytest.mark.parametrize(
+    "sections, expected",
+    [
+        (ANSWERS, True),
+        ({**ANSWERS, "nestvirt/kvm_ioctl": "api=12\ncreate_vm=EBUSY\n"}, True),
+        ({**ANSWERS, "nestvirt/kvm_ioctl": "api=11\n"}, False),
+        ({**ANSWERS, "nestvirt/kvm_ioctl": "error=ENODEV\n"}, False),
+        ({**ANSWERS, **LOADED, "nestvirt/kvm_ioctl": "error=ENODEV\n"}, False),  # an answer counts before a trace
+        ({**ANSWERS, "nestvirt/kvm_ioctl": "registered=no\n"}, False),
+        ({**ANSWERS, "nestvirt/kvm_ioctl": "error=EACCES\n"}, None),
+        ({**ANSWERS, **LOADED, "nestvirt/kvm_ioctl": "error=EACCES\n"}, True),
+        ({"dev/kvm": DEVICE}, None),
+        ({"dev/kvm": DEVICE, **LOADED}, True),
+        ({"dev/kvm": DEVICE, **LOADED, "sys/module/kvm_intel": Status.MISSING}, True),  # its entries were read
+        ({"dev/kvm": DEVICE, **BUILT_IN}, None),
+        ({"dev/kvm": DEVICE, "sys/module/kvm": "", **dict.fromkeys(("sys/module/kvm_intel", "sys/module/kvm_amd"), Status.MISSING)}, False),
+        ({"dev/kvm": "crw-rw-rw- 1 0 36 10, 130 Nov 21 04:04 /dev/kvm\n", **LOADED}, False),  # another device's number
+        ({"dev/kvm": "brw-rw-rw- 1 0 36 10, 232 Nov 21 04:04 /dev/kvm\n", **LOADED}, False),
+        ({"dev/kvm": "-rw-r--r-- 1 0 0 0 Nov 21 04:04 /dev/kvm\n", **LOADED}, False),
+        ({"dev/kvm": "drwxr-xr-x 2 0 0 40 Nov 21 04:04 /dev/kvm\n", **LOADED}, False),
+        ({"dev/kvm": Status.MISSING, **LOADED}, False),
+        (LOADED, None),
+    ],
+)  # fmt: skip
+def test_a_node_is_not_kvm(sections: Sections, expected: bool | None) -> None:
+    """KVM runs where it answers; where it was not asked, where its module is loaded; udev's static node shows nothing."""
+    facts = kvm(ON_INTEL, sections)
+    if expected is None:
+        with pytest.raises(Unobservable):
+            _ = facts.running
+    else:
+        assert facts.running is expected
+
+
+def test_a_node_that_loads_kvm_when_opened_decides_nothing() -> None:
+    """On IBM Z and POWER opening the static node loads KVM, which the probe leaves alone; on x86 it loads only half of it."""
+    node = {"dev/kvm": DEVICE, "nestvirt/kvm_ioctl": "registered=no\n"}
+    assert kvm(ON_INTEL, node).usable is False
+    assert kvm(ON_INTEL, node).failure.startswith("/dev/kvm is a node without a device behind it")
+    for machine in ("s390x", "ppc64le"):
+        with pytest.raises(Unobservable, match="not loaded"):
+            _ = kvm(on(machine), node).usable
 
 
 @pytest.mark.parametrize(

@@ -122,13 +122,14 @@ def test_a_search_that_fails_leaves_nothing_silent(small: SmallHost) -> None:
         (Section("nestvirt/modprobe_searched/", data=b"etc/modprobe.d/b.conf\n"), False),
         (Section("nestvirt/modprobe_searched/", data=b""), False),
         (Section("nestvirt/modprobe_searched/", Status.CUT), False),
-        (Section("nestvirt/modprobe_searched/", Status.MISSING), True),
-        (None, True),
+        (Section("nestvirt/modprobe_searched/", Status.MISSING), False),
+        (Section("nestvirt/whoami", data=b"uid=0 sudo=none\n"), True),
+        (None, False),
     ],
-    ids=["searched", "another was", "none was", "cut", "complete record without", "older record without"],
+    ids=["searched", "another was", "none was", "cut", "missing", "earlier probe", "record of no probe"],
 )
 def test_only_what_was_searched_is_silent(searched: Section | None, silent: bool) -> None:
-    """A listed file without a section says nothing about kvm only if it was searched; older records do not say which were."""
+    """A listed file without a section says nothing about kvm only if it was searched; earlier probes did not say which were."""
     given = [
         Section("proc/cmdline", data=b"quiet\n"),
         Section("etc/modprobe.d/", data=b"a.conf\n"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,82 @@ def test_modprobe_files_come_with_any_name(small: SmallHost) -> None:
         "two\\x0alines.conf",
         "unrelated.conf",
     ]
+
+
+def test_what_is_listed_is_sent_or_named_as_searched(small: SmallHost) -> None:
+    """A file stays on the host only if nothing in it can matter to kvm; then it is named."""
+    small.write("etc/modprobe.d/unrelated.conf", "options snd index=0\n")
+    small.write("etc/modprobe.d/needed.conf", "install irqbypass /bin/false\n")
+    small.write("etc/modprobe.d/pattern.conf", "blacklist x\nsoftdep ?v[m]_intel pre: x\n")
+    small.write("etc/modprobe.d/cut.conf", "options k\\\nvm_intel nested=0\n")
+    small.write("etc/modprobe.d/udev.conf", "alias cpu:type:* off\n")
+    small.write("etc/modprobe.d/old.alias", "options snd index=1\n")
+    found = small.probe()
+    sent = {"needed", "pattern", "cut", "udev"}
+    assert {name for name in sent if found.get(f"etc/modprobe.d/{name}.conf")} == sent
+    searched = set(found["nestvirt/modprobe_searched/"].text.split("\n"))
+    assert {f"etc/modprobe.d/{name}" for name in ("unrelated.conf", "old.alias")} <= searched
+    assert not {"etc/modprobe.d/unrelated.conf", "etc/modprobe.d/old.alias"} & set(found)
+
+
+def node(small: SmallHost, misc: str | None) -> dict[str, Section]:
+    """What the probe finds where udev has made /dev/kvm, with a Python that leaves a trace when it is asked to open it."""
+    os.mknod(small.root / "dev/kvm", 0o666 | stat.S_IFCHR, os.makedev(10, 232))
+    small.tool("python3", "echo opened >/tmp/opened\necho api=12\n")
+    (small.root / "tmp").chmod(0o777)
+    if misc is not None:
+        small.write("proc/misc", misc)
+    return small.probe()
+
+
+@pytest.mark.parametrize(
+    "misc, opened",
+    [
+        ("229 fuse\n232 kvm\n  1 psaux\n", True),
+        (" 63 vga_arbiter\n232 kvm\n", True),
+        ("229 fuse\n", False),
+        ("", False),
+        ("232 kvm-of-another\n 32 kvm\n", False),
+    ],
+)
+def test_a_node_without_a_device_is_not_opened(small: SmallHost, misc: str, opened: bool) -> None:
+    """Opening udev's static node would make the kernel load kvm: only what /proc/misc lists is asked."""
+    found = node(small, misc)
+    assert (small.root / "tmp/opened").exists() is opened
+    assert found["nestvirt/kvm_ioctl"].text == ("api=12\n" if opened else "registered=no\n")
+
+
+def test_a_node_is_not_opened_where_its_device_cannot_be_looked_up(small: SmallHost) -> None:
+    """/sys/class/misc stands in for /proc/misc; without both nothing is known, and nothing is opened."""
+    found = node(small, None)
+    assert not (small.root / "tmp/opened").exists()
+    assert found["nestvirt/kvm_ioctl"].status is Status.FAILED
+    (small.root / "sys/class/misc").mkdir(parents=True)
+    assert small.probe()["nestvirt/kvm_ioctl"].text == "registered=no\n"
+    (small.root / "sys/class/misc/kvm").mkdir()
+    assert small.probe()["nestvirt/kvm_ioctl"].text == "api=12\n"
+
+
+@pytest.mark.parametrize(
+    "mode, number",
+    [
+        (stat.S_IFCHR, os.makedev(10, 130)),  # a watchdog, which an open starts
+        (stat.S_IFCHR, os.makedev(1, 3)),
+        (stat.S_IFBLK, os.makedev(10, 232)),
+        (stat.S_IFREG, 0),
+    ],
+)
+def test_another_device_in_its_place_is_not_opened(mode: int, number: int) -> None:
+    """The questions look at the type and the numbers of the node before they open it."""
+    text = probe_input(NONCE, Become.AUTO).decode()
+    questions = text.partition("\nquestions='")[2].partition("\n'")[0]
+    traps = (
+        "import os, sys, types\n"
+        f"os.stat = lambda path: types.SimpleNamespace(st_mode={mode | 0o666}, st_rdev={number})\n"
+        "sys.addaudithook(lambda event, args: event == 'open' and args[0] == '/dev/kvm' and print('opened'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", traps + questions], capture_output=True, text=True, check=True)
+    assert done.stdout == "error=ENOTTY\n"
 
 
 def test_refused_is_not_missing(small: SmallHost) -> None:

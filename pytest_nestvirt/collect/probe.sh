@@ -219,13 +219,14 @@ modules() {
   done
 }
 
-# Files that mention kvm are read. Those that were searched are named, so that a file without a section is not taken for one
-# that says nothing: it may have been a pipe, or unreadable.
+# Files that can matter to kvm are read: those with a line that names it, or that stands for the loading of any module (the modules
+# that kvm needs differ from kernel to kernel), or with a pattern, or a backslash that may cut a word. Those that were searched are named,
+# so that a file without a section is not taken for one that is silent about kvm: it may have been a pipe, or unreadable.
 modprobe_files() {
   set --
   for d in etc run usr/local/lib usr/lib lib; do
     list $d/modprobe.d/
-    for f in /"$d"/modprobe.d/*.conf; do
+    for f in /"$d"/modprobe.d/*.conf /"$d"/modprobe.d/*.alias; do
       case $f in
         *"$nl"*) file "${f#/}" ;;
         *) if { [ -e "$f" ] || [ -h "$f" ]; } && openable "${f#/}"; then set -- "$@" "$f"; fi ;;
@@ -236,7 +237,7 @@ modprobe_files() {
   if [ $# = 0 ]; then put ok - $k ''; return; fi
   searched=
   for f; do searched=$searched${f#/}$nl; done
-  mentions=$(grep -il kvm "$@" 2>/dev/null)
+  mentions=$(grep -ilsE 'kvm|install|cpu:|[*?[\\]' "$@" 2>/dev/null)
   if [ $? -gt 1 ]; then mentions=; for f; do mentions=$mentions$f$nl; done; searched=; fi
   put ok - $k "$searched"
   set -f
@@ -365,7 +366,7 @@ log() {
 questions='
 import sys
 if "" in sys.path: sys.path.remove("")
-import errno, fcntl, os
+import errno, fcntl, os, stat
 say = sys.stdout.write
 def name(e): return errno.errorcode.get(e.errno, str(e.errno))
 def ask(fd, number, argument=0):
@@ -382,6 +383,9 @@ def create(fd):
         if sys.exc_info()[1].errno != errno.EINVAL or width <= 0: raise
         return ask(fd, 0xAE01, width)
 try:
+    node = os.stat("/dev/kvm")
+    if not stat.S_ISCHR(node.st_mode) or node.st_rdev != os.makedev(10, 232):
+        raise OSError(errno.ENOTTY, "another device")
     fd = os.open("/dev/kvm", os.O_RDWR)
     say("api=%d\n" % ask(fd, 0xAE00))
     try:
@@ -392,10 +396,28 @@ try:
 except (IOError, OSError): say("error=%s\n" % name(sys.exc_info()[1]))
 '
 
+# registered: whether the kernel has a device behind the node. Opening a node without one makes it load the module that has the alias
+# of that node (drivers/char/misc.c, misc_open), on just those hosts where it was not to be loaded. /proc/misc is the list it looks at.
+registered() {
+  if [ -r /proc/misc ]; then
+    while read -r l v; do
+      if [ "$l $v" = '232 kvm' ]; then return 0; fi
+    done </proc/misc
+    return 1
+  fi
+  if [ -d /sys/class/misc ]; then [ -e /sys/class/misc/kvm ]; return; fi
+  return 2
+}
+
 kvm() {
   k=nestvirt/kvm_ioctl
   if absent /dev/kvm; then put ok - $k "error=ENOENT$nl"; return; fi
   if ! [ -c /dev/kvm ]; then put ok - $k "error=ENOTTY$nl"; return; fi
+  registered
+  case $? in
+    1) put ok - $k "registered=no$nl"; return ;;
+    2) put failed - $k 'whether KVM is loaded cannot be seen, and opening /dev/kvm may load it'; return ;;
+  esac
   for p in /usr/bin/python3 /usr/libexec/platform-python python3 python python2 ''; do
     if [ -n "$p" ] && has "$p"; then break; fi
   done

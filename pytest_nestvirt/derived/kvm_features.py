@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import known_or
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -31,7 +31,7 @@ SWITCHES = {
     ),
     "kvm_amd": ("avic", "npt", "vgif", "vls", "vnmi"),
 }
-"""Parameters that tell whether KVM uses a feature; the kernel switches them off where the processor lacks it."""
+"""Parameters that show whether KVM uses a feature; the kernel switches them off where the processor lacks it."""
 
 
 def lost_features(host: Machine, guest: Machine) -> tuple[str, ...]:
@@ -45,10 +45,7 @@ def lost_features(host: Machine, guest: Machine) -> tuple[str, ...]:
 
 
 def _lost_vmx_flags(host: Machine, guest: Machine) -> frozenset[str]:
-    try:
-        return host.cpu.vmx_flags - guest.cpu.vmx_flags
-    except Unobservable:
-        return frozenset()
+    return known_or(lambda: host.cpu.vmx_flags - guest.cpu.vmx_flags, frozenset())
 
 
 def _lost_switches(host: Machine, guest: Machine) -> frozenset[str]:
@@ -57,7 +54,4 @@ def _lost_switches(host: Machine, guest: Machine) -> frozenset[str]:
 
 
 def _is_lost(host: Machine, guest: Machine, module: str, name: str) -> bool:
-    try:
-        return host.kvm.enabled(name, module) and not guest.kvm.enabled(name, module)
-    except Unobservable:
-        return False
+    return known_or(lambda: host.kvm.enabled(name, module) and not guest.kvm.enabled(name, module), otherwise=False)

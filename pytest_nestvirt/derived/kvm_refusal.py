@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.partial import seen_log
+from pytest_nestvirt.observation.unknown import known_or
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
 
-_SAID = re.compile(
+_REFUSALS = re.compile(
     r"disabled by bios|SVM disabled|KVM is unsupported when running as an SEV guest|no hardware support|VMX not enabled",
     re.IGNORECASE,
 )
@@ -19,26 +20,19 @@ _SAID = re.compile(
 
 
 def refusal_of_kvm(machine: Machine) -> str:
-    """What keeps KVM from working; empty where it works, or where nobody could ask it.
+    """What keeps KVM from working; empty where it works, or where it could not be asked.
 
-    `Unobservable` where it surely does not work and nothing tells why: a module that is only missing from a small kernel or
+    `Unobservable` where it surely does not work and nothing shows why: a module that is only missing from a small kernel or
     was never loaded is another matter than one that cannot work.
     """
-    if _may_work(machine):
+    if known_or(lambda: machine.kvm.usable, otherwise=True):
         return ""
     module = machine.kvm.module
-    hidden = [f"{line.command} {line.module} ({line.file}:{line.line})" for line in machine.modprobe.hidden_by(module)]
-    logged = [line.strip() for line in seen_log(machine.reader).split("\n") if _SAID.search(line)]
-    if hidden or logged:
-        return (hidden or logged)[0]
+    line = known_or(lambda: machine.modprobe.kept_out_by(module), None)
+    logged = [line.strip() for line in seen_log(machine.reader).split("\n") if _REFUSALS.search(line)]
+    if line is not None or logged:
+        return str(line) if line is not None else logged[0]
     raise Unobservable(
         "kvm.usable",
-        f"KVM does not work there, and neither modprobe's configuration nor the kernel log says why; try `modprobe {module}`",
+        f"KVM does not work there, and neither modprobe's configuration nor the kernel log shows why; try `modprobe {module}`",
     )
-
-
-def _may_work(machine: Machine) -> bool:
-    try:
-        return machine.kvm.usable
-    except Unobservable:
-        return True

@@ -59,7 +59,7 @@ class Machine:
         self.windows = Windows(reader)
         self.os = Os(reader, kernel=self.kernel, windows=self.windows)
         self.kvm = Kvm(reader, kernel=self.kernel, cpu=self.cpu)
-        self.modprobe = Modprobe(reader, os=self.os)
+        self.modprobe = Modprobe(reader, os=self.os, kvm=self.kvm)
         self.modules = LoadedModules(reader)
         self.health = Health(reader)
         self.identity = Identity(reader)

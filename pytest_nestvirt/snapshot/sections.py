@@ -154,6 +154,7 @@ BELOW = (
 """Directories all of whose files are sections."""
 
 ELSEWHERE = {
+    "proc/modules": ("sos_commands/kernel/lsmod", "lsmod"),
     "sos_commands/kernel/dmesg": (
         "sos_commands/kernel/dmesg_-T",
         "sos_commands/general/dmesg",

@@ -15,6 +15,8 @@ _ROW = re.compile(
     r"(?P<name>\w+) (?P<size>\d+) (?P<references>\d+|-) (?P<users>\S+) (?P<state>Live|Loading|Unloading)\b.*"
 )
 
+_LSMOD_ROW = re.compile(r"(?P<name>\w+) +(?P<size>\d+) +(?P<references>\d+|-)(?: +(?P<users>[\w,\[\]-]+))?")
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModule:
@@ -50,17 +52,31 @@ class LoadedModules(Subject):
         return row.users
 
 
+def modules_needed_by(module: str, table: Mapping[str, LoadedModule]) -> frozenset[str]:
+    """The loaded modules that one needs, directly or through others: those that name it among their users."""
+    needed: set[str] = set()
+    todo = [module]
+    while todo:
+        user = todo.pop()
+        found = {name for name, row in table.items() if user in row.users} - needed
+        needed |= found
+        todo.extend(found)
+    return frozenset(needed)
+
+
 def parse_modules(text: str) -> dict[str, LoadedModule]:
-    r"""Parse the file (kernel/module/procfs.c: m_show); lines of another shape are passed over.
+    r"""Parse the file (kernel/module/procfs.c: m_show) or what lsmod prints; lines of another shape are ignored.
 
     >>> parse_modules("kvm 1347584 1 kvm_intel, Live 0x0000000000000000\n")["kvm"].users
     ('kvm_intel',)
+    >>> parse_modules("Module                  Size  Used by\nkvm                  1347584  1 kvm_intel\n")["kvm"].users
+    ('kvm_intel',)
     """
-    rows = (_ROW.fullmatch(line.rstrip()) for line in text.split("\n"))
+    rows = (_ROW.fullmatch(line.rstrip()) or _LSMOD_ROW.fullmatch(line.rstrip()) for line in text.split("\n"))
     return {row["name"]: _module(row) for row in rows if row}
 
 
 def _module(row: re.Match[str]) -> LoadedModule:
-    users = tuple(user for user in row["users"].split(",") if user not in {"", "-", "[permanent]"})
+    users = tuple(user for user in (row["users"] or "").split(",") if user not in {"", "-", "[permanent]"})
     references = 0 if row["references"] == "-" else int(row["references"])
     return LoadedModule(row["name"], int(row["size"]), references, users)

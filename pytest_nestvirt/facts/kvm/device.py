@@ -42,7 +42,7 @@ class KvmDevice:
 
     @property
     def is_kvm(self) -> bool:
-        """Whether it is the character device of KVM and not a file somebody put there."""
+        """Whether it is the character device of KVM and not another file or device in its place."""
         return stat.S_ISCHR(self.mode) and (self.major, self.minor) == NUMBERS
 
 
@@ -62,12 +62,14 @@ class KvmApi:
 
 @dataclass(frozen=True, slots=True)
 class KvmAnswers:
-    """The section as it stands: what was not asked any more after an error is None."""
+    """The section as it is: what was no longer asked after an error is None."""
 
     version: int | None = None
     create_vm: str = ""
     nested_state: int | None = None
     error: str = ""
+    registered: bool = True
+    """False where the kernel has no device behind the node, so that the probe did not open it."""
 
 
 def parse_device(text: str) -> KvmDevice:
@@ -86,16 +88,19 @@ def _permissions(letters: str) -> int:
 
 
 def parse_answers(text: str) -> KvmAnswers:
-    """Parse lines `api=12`, `create_vm=ok` (or the name of an error), `nested_state=4224`, `error=ENODEV`.
+    """Parse lines `api=12`, `create_vm=ok` (or the name of an error), `nested_state=4224`, `error=ENODEV`, `registered=no`.
 
-    Lines of another shape (warnings of the interpreter) are passed over; a number that is none counts as not answered.
+    Lines of another shape (warnings of the interpreter) are ignored; what should be a number and is not counts as not answered.
     """
-    said = {name: value.strip() for name, equals, value in (line.partition("=") for line in text.split("\n")) if equals}
+    answers = {
+        name: value.strip() for name, equals, value in (line.partition("=") for line in text.split("\n")) if equals
+    }
     return KvmAnswers(
-        version=_number(said.get("api", "")),
-        create_vm=said.get("create_vm", ""),
-        nested_state=_number(said.get("nested_state", "")),
-        error=said.get("error", ""),
+        version=_number(answers.get("api", "")),
+        create_vm=answers.get("create_vm", ""),
+        nested_state=_number(answers.get("nested_state", "")),
+        error=answers.get("error", ""),
+        registered=answers.get("registered") != "no",
     )
 
 
@@ -112,7 +117,10 @@ def errno_name(text: str) -> str:
 def api_of(answers: KvmAnswers) -> KvmApi:
     """What the device answered; `Unobservable` if it did not get as far as answering everything."""
     if answers.version is None:
-        raise Unobservable(IOCTL, f"/dev/kvm did not answer: {answers.error or 'no version in the section'}")
+        why = answers.error or (
+            "no version in the section" if answers.registered else "there is no device behind the node"
+        )
+        raise Unobservable(IOCTL, f"/dev/kvm did not answer: {why}")
     if not answers.create_vm:
         raise Unobservable(IOCTL, f"KVM_CREATE_VM was not tried: {answers.error or 'no such line in the section'}")
     if answers.nested_state is None:
@@ -124,11 +132,23 @@ def api_of(answers: KvmAnswers) -> KvmApi:
     return KvmApi(answers.version, created, answers.nested_state, error)
 
 
-def can_create_machines(answers: KvmAnswers) -> bool:
-    """Whether virtual machines can be created; `Unobservable` where the answer does not decide it."""
-    if answers.version is None:
-        return _refusal("opening /dev/kvm", answers.error)
-    if answers.version != API_VERSION:
+def answers_as_kvm(answers: KvmAnswers, *, loads_at_opening: bool) -> bool:
+    """Whether KVM is there and answers, whether or not it can create machines now; `Unobservable` where it was not asked."""
+    if not answers.registered:
+        if loads_at_opening:
+            raise Unobservable(IOCTL, "KVM is not loaded, and opening /dev/kvm, which may load it, was not tried")
+        return False
+    return (
+        answers.version == API_VERSION if answers.version is not None else _refusal("opening /dev/kvm", answers.error)
+    )
+
+
+def can_create_machines(answers: KvmAnswers, *, loads_at_opening: bool = False) -> bool:
+    """Whether virtual machines can be created; `Unobservable` where the answer does not decide it.
+
+    `loads_at_opening` is whether opening the node makes the kernel load all of KVM.
+    """
+    if not answers_as_kvm(answers, loads_at_opening=loads_at_opening):
         return False
     if answers.create_vm == "ok":
         return True
@@ -137,6 +157,8 @@ def can_create_machines(answers: KvmAnswers) -> bool:
 
 def failure_of(answers: KvmAnswers) -> str:
     """Why no machine can be created, for people, where that is so: the words for what `can_create_machines` decides by."""
+    if not answers.registered:
+        return "/dev/kvm is a node without a device behind it"
     if answers.version is None:
         name = errno_name(answers.error)
         return "there is no /dev/kvm" if name == "ENOENT" else f"opening /dev/kvm fails with {name}"

@@ -8,20 +8,24 @@ from types import MappingProxyType
 
 from pytest_nestvirt.facts.kernel.architecture import Family, family_of
 from pytest_nestvirt.facts.kernel.kernel import Kernel
+from pytest_nestvirt.facts.kernel.module_table import SOURCE as MODULE_TABLE
+from pytest_nestvirt.facts.kernel.module_table import LoadedModule, modules_needed_by, parse_modules
 from pytest_nestvirt.facts.kvm.device import (
     DEVICE,
     IOCTL,
     KvmApi,
     KvmDevice,
+    answers_as_kvm,
     api_of,
     can_create_machines,
     failure_of,
     parse_answers,
     parse_device,
 )
-from pytest_nestvirt.facts.kvm.module import choose_x86_module, reads_as_enabled
+from pytest_nestvirt.facts.kvm.module import UPSTREAM_NEEDS, Needed, choose_x86_module, reads_as_enabled
 from pytest_nestvirt.facts.processor.cpu import Cpu
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact, why_unread
+from pytest_nestvirt.observation.unknown import attempt, every, first_known, if_known, known_or
 from pytest_nestvirt.snapshot.snapshot import Status
 
 __all__ = ["Kvm", "KvmApi", "KvmDevice"]
@@ -55,9 +59,8 @@ class Kvm(Subject):
         """From /sys/module, else from /proc/modules, which does not list what is built in."""
         if self._has_entries(module):
             return True
-        try:
-            section = self.reader.section(f"sys/module/{module}")
-        except Unobservable:
+        section = attempt(lambda: self.reader.section(f"sys/module/{module}"))
+        if isinstance(section, Unobservable):
             return self._is_listed(module)
         if section.status in {Status.OK, Status.MISSING}:
             return section.status is Status.OK
@@ -67,7 +70,7 @@ class Kvm(Subject):
         return any(section.status is Status.OK for section in self.reader.under(f"sys/module/{module}/"))
 
     def _is_listed(self, module: str) -> bool:
-        if module in {line.partition(" ")[0] for line in self.read("proc/modules").split("\n")}:
+        if module in self._table():
             return True
         if any(_PARAMETER.fullmatch(section.name) for section in self.reader.under("sys/module/kvm")):
             return False  # a record that has the parameters of one kvm module has those of all
@@ -88,28 +91,48 @@ class Kvm(Subject):
                 raise Unobservable("sys/module/", f"no nested parameter on this architecture ({architecture})")
 
     def _vendor(self) -> str:
-        """Empty where the processor's vendor is masked or not told."""
-        try:
-            return self._cpu.vendor
-        except Unobservable:
-            return ""
+        """Empty where the processor's vendor is masked or not known."""
+        return known_or(lambda: self._cpu.vendor, "")
 
     def _flags(self) -> frozenset[str]:
         """Empty where they cannot be read: then they decide nothing."""
-        try:
-            return self._cpu.flags
-        except Unobservable:
-            return frozenset()
+        return known_or(lambda: self._cpu.flags, frozenset())
 
     def _x86_modules(self) -> frozenset[str]:
         """Vendor modules that are surely loaded."""
         return frozenset(module for module in ("kvm_intel", "kvm_amd") if self._is_surely_loaded(module))
 
     def _is_surely_loaded(self, module: str) -> bool:
-        try:
-            return self._is_loaded(module)
-        except Unobservable:
+        return known_or(lambda: self._is_loaded(module), otherwise=False)
+
+    def is_built_in(self, module: str) -> bool:
+        """Whether a module is part of the kernel image: modprobe never loads it, and no file sets its parameters.
+
+        False for one that is not there: what is built in and has parameters is always in /sys/module. `Unobservable` where neither
+        its reference count nor /proc/modules, which does not list what is built in, was read.
+        """
+        return self.reader.compute(self, f"is_built_in.{module}", lambda _: self._is_built_in(module))
+
+    def _is_built_in(self, module: str) -> bool:
+        marks = (f"sys/module/{module}/{name}" for name in ("refcnt", "initstate"))
+        if any(section.status is Status.OK for mark in marks for section in self.reader.under(mark)):
             return False
+        return self._is_loaded(module) and module not in self._table()
+
+    def _table(self) -> Mapping[str, LoadedModule]:
+        return parse_modules(self.read(MODULE_TABLE))
+
+    def needed_by(self, module: str) -> Needed:
+        """The modules that one needs: as /proc/modules shows them while it is loaded, else those of upstream kernels."""
+        return self.reader.compute(self, f"needed_by.{module}", lambda _: self._needed_by(module))
+
+    def _needed_by(self, module: str) -> Needed:
+        table = if_known(self._table) or {}
+        if module in table:
+            return Needed(surely=modules_needed_by(module, table), perhaps=frozenset())
+        always, perhaps = UPSTREAM_NEEDS.get(module, ((), ()))
+        absent = {name for name in always if name not in table and self._is_surely_loaded(name)}
+        return Needed(surely=frozenset(always) - absent, perhaps=frozenset(perhaps) | absent)
 
     @fact
     def nested_raw(self) -> str:
@@ -162,25 +185,16 @@ class Kvm(Subject):
 
     def _parameter(self, name: str, module: str) -> str:
         source = f"sys/module/{module}/parameters/{name}"
-        try:
-            section = self.reader.section(source)
-        except Unobservable as unknown:
+        section = attempt(lambda: self.reader.section(source))
+        if isinstance(section, Unobservable):
             # The probe asks for a module's parameters by listing them, so an unloaded module leaves no trace but this.
-            raise Unobservable(
-                source, self._why_missing(name, module) if self._is_absent(module) else unknown.why
-            ) from None
+            absent = known_or(lambda: not self._is_loaded(module), otherwise=False)
+            raise Unobservable(source, self._why_missing(name, module) if absent else section.why)
         if section.status is Status.OK:
             return section.text.strip()
         if section.status is Status.MISSING:
             raise Unobservable(source, self._why_missing(name, module))
         raise Unobservable(source, why_unread(section))
-
-    def _is_absent(self, module: str) -> bool:
-        """Whether it is known that the module is not there; where the machine could not be looked at, it is not."""
-        try:
-            return not self._is_loaded(module)
-        except Unobservable:
-            return False
 
     def _why_missing(self, name: str, module: str) -> str:
         if self._is_loaded(module):
@@ -188,17 +202,46 @@ class Kvm(Subject):
         return f"module {module} is not loaded"
 
     def _enabled(self, name: str, module: str) -> bool:
-        return reads_as_enabled(self._parameter(name, module), f"sys/module/{module}/parameters/{name}")
+        source = f"sys/module/{module}/parameters/{name}"
+        on = reads_as_enabled(self._parameter(name, module), source)
+        built_in = known_or(lambda: self._is_built_in(module), otherwise=False)
+        if on and built_in and not known_or(self._answers, otherwise=False):
+            raise Unobservable(
+                source, f"{module} is built in and was not seen to work, and what was compiled in reads the same then"
+            )
+        return on
 
     @fact
     def has_device(self) -> bool:
-        """Whether /dev/kvm is there and is KVM's character device. It is there also where KVM refused to work."""
+        """Whether /dev/kvm is there and is KVM's character device. udev makes that node whether or not KVM works."""
         return self.reader.exists(DEVICE) and parse_device(self.read(DEVICE)).is_kvm
 
     @fact
     def device(self) -> KvmDevice:
         """The node /dev/kvm with its permissions; `Unobservable` if there is none."""
         return parse_device(self.read(DEVICE))
+
+    @fact
+    def running(self) -> bool:
+        """Whether KVM runs: its device is there, and it answers; where nobody could ask it, its module is loaded.
+
+        The device alone shows nothing, nor does a module that is built in: it is there also where it refused to work.
+        """
+        return every(lambda: self.has_device, lambda: first_known(self._answers, self._has_loaded_module))
+
+    def _answers(self) -> bool:
+        return answers_as_kvm(parse_answers(self._ioctl()), loads_at_opening=self._loads_at_opening())
+
+    def _has_loaded_module(self) -> bool:
+        if self.module not in self.modules:
+            return False
+        if self._is_built_in(self.module):
+            raise Unobservable(IOCTL, f"{self.module} is built in, which does not show whether it works")
+        return True
+
+    def _loads_at_opening(self) -> bool:
+        """Whether opening the node loads all that KVM consists of; on x86 that is `kvm` alone, which does nothing."""
+        return known_or(lambda: family_of(self._kernel.architecture) is not Family.X86, otherwise=True)
 
     @fact
     def api(self) -> KvmApi:
@@ -214,7 +257,7 @@ class Kvm(Subject):
         """
         if self._lacks_device():
             return False
-        return can_create_machines(parse_answers(self._ioctl()))
+        return can_create_machines(parse_answers(self._ioctl()), loads_at_opening=self._loads_at_opening())
 
     @fact
     def failure(self) -> str:
@@ -225,17 +268,12 @@ class Kvm(Subject):
         return "; ".join([seen, *self._not_loaded()])
 
     def _not_loaded(self) -> list[str]:
-        try:
-            return [f"module {self.module} is not loaded"] if self.module not in self.modules else []
-        except Unobservable:
-            return []
+        missing = known_or(lambda: self.module not in self.modules, otherwise=False)
+        return [f"module {self.module} is not loaded"] if missing else []
 
     def _lacks_device(self) -> bool:
-        """Whether it is known that there is none; where nobody looked, what KVM answers decides."""
-        try:
-            return self.reader.section(DEVICE).status is Status.MISSING
-        except Unobservable:
-            return False
+        """Whether it is known that there is none; where it was not looked for, what KVM answers decides."""
+        return known_or(lambda: self.reader.section(DEVICE).status is Status.MISSING, otherwise=False)
 
     def _ioctl(self) -> str:
         section = self.reader.section(IOCTL)

@@ -1,8 +1,10 @@
-"""Which module carries `nested` on x86, and how its boolean parameters read."""
+"""Which module carries `nested` on x86, what kvm modules need, and how their boolean parameters read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from pytest_nestvirt.observation.fact import Unobservable
 
@@ -17,7 +19,25 @@ _OF_VENDOR = {
     "hygon": "kvm_amd",
 }
 _OF_FLAG = {"vmx": "kvm_intel", "svm": "kvm_amd"}
+
+UPSTREAM_NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "kvm_intel": (("kvm",), ("irqbypass",)),
+    "kvm_amd": (("kvm",), ("irqbypass", "ccp")),
+    "kvm_hv": (("kvm",), ()),
+    "kvm_pr": (("kvm",), ()),
+}
+"""The modules that a kvm module needs in every kernel, and those that it needs in some (`depends` of modinfo)."""
+
 _OTHER = {"kvm_intel": "kvm_amd", "kvm_amd": "kvm_intel"}
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The modules that another one needs."""
+
+    surely: frozenset[str]
+    perhaps: frozenset[str]
+    """Those of some kernels; in others they are built in, or not needed."""
 
 
 def reads_as_enabled(value: str, source: str) -> bool:
@@ -44,7 +64,7 @@ def choose_x86_module(vendor: str, flags: AbstractSet[str], loaded: AbstractSet[
     if _OTHER[expected] in loaded and expected not in loaded:
         raise Unobservable(
             f"sys/module/{_OTHER[expected]}",
-            f"it is loaded, while the processor ({vendor or 'vendor not told'}) calls for {expected}",
+            f"it is loaded, while the processor ({vendor or 'vendor not known'}) calls for {expected}",
         )
     return expected
 
