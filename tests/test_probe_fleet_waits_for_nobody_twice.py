@@ -204,11 +204,16 @@ def test_interrupt_does_not_wait_for_the_hosts() -> None:
     assert fleet.tries("queued") == 0
 
 
-def test_a_crash_of_our_own_is_not_hidden() -> None:
-    """A fault in the tool surfaces; it neither hangs the run nor becomes an unreachable host."""
+def test_a_crash_of_our_own_is_the_error_of_one_host() -> None:
+    """A fault in the tool is shown with its place; it neither hangs the run, nor ends it, nor becomes an unreachable host."""
 
     def play(_command: str, _stdin: bytes) -> Completed:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        Fleet(host("a"), a=play).collect()
+    collected = Fleet(host("a"), host("b"), a=play).collect()
+    assert collected["a"].crashed
+    assert not collected["a"].unreachable
+    assert collected["a"].trouble.startswith(
+        "a: the tool failed on this machine: ZeroDivisionError:  (test_probe_fleet"
+    )
+    assert collected["b"].snapshot is not None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 
 from pytest_nestvirt.collect.probe import ProbeError, collect
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.one_line import one_line
 from pytest_nestvirt.snapshot.snapshot import Snapshot, SnapshotError
 from pytest_nestvirt.transport.base import CommandTimeoutError, Stage, Transport, TransportError
 
@@ -30,6 +33,8 @@ class Collected:
     """The address or path, for people."""
     unreachable: bool = False
     """No connection to it came about, so nothing behind it can be reached either."""
+    crashed: bool = False
+    """The tool itself failed on it; `trouble` says how and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ class _Fleet:
         while (host := self._tasks.get()) is not None and not self._stopped.is_set():
             try:
                 self._done.put(_Done(host, self._look(host)))
+            except Exception as crash:  # noqa: BLE001 - one machine must not end the run for all: it becomes that one's error
+                self._done.put(_Done(host, _crashed(host, crash)))
             except BaseException as crash:  # noqa: BLE001 - handed to the thread that waits, which raises it
                 self._done.put(_Done(host, None, crash))
 
@@ -170,6 +177,13 @@ def _twice(transport: Transport, host: Host) -> Snapshot:
             raise
     transport.close()
     return collect(transport, host)
+
+
+def _crashed(host: Host, crash: Exception) -> Collected:
+    place = traceback.extract_tb(crash.__traceback__)[-1]
+    what = one_line(f"{type(crash).__name__}: {crash}", 200)
+    trouble = f"{host.name}: the tool failed on this machine: {what} ({Path(place.filename).name}:{place.lineno})"
+    return Collected(host, None, trouble, 0.0, "", crashed=True)
 
 
 def _given_up(host: Host, why: str) -> Collected:

@@ -35,11 +35,12 @@ def _collected(collected: Collected) -> list[object]:
         collected.seconds,
         collected.where,
         collected.unreachable,
+        collected.crashed,
     ]
 
 
 def _read_collected(row: list[Any]) -> Collected:
-    host, snapshot, trouble, seconds, where, unreachable = row
+    host, snapshot, trouble, seconds, where, unreachable, crashed = row
     return Collected(
         host=_HOST.validate_python(host),
         snapshot=None if snapshot is None else _read_snapshot(snapshot),
@@ -47,6 +48,7 @@ def _read_collected(row: list[Any]) -> Collected:
         seconds=seconds,
         where=where,
         unreachable=unreachable,
+        crashed=crashed,
     )
 
 

@@ -161,8 +161,9 @@ class Assessment:
     def _planned(self, machines: Mapping[str, Machine]) -> Plan:
         objects = (item for file in self.manifest_files for item in file.objects)
         permitted = {Needs.READ_ONLY} | ({Needs.MEASURE} if self.measuring_rounds else set())
+        crashed = frozenset(name for name, collected in self.collected.items() if collected.crashed)
         judged: tuple[Judged, ...] = (*machines.values(), *objects)
-        return Plan(self.suites, judged, self.unreachable, self.profiles, frozenset(permitted))
+        return Plan(self.suites, judged, self.unreachable, self.profiles, frozenset(permitted), crashed=crashed)
 
     @cached_property
     def chains(self) -> Mapping[str, tuple[str, ...]]:

@@ -28,6 +28,8 @@ class Fate(Enum):
     UNDECIDED = auto()
     """Whether it applies could not be found out: the item says so without running."""
     UNREACHABLE = auto()
+    CRASHED = auto()
+    """The tool failed while it looked at the machine."""
     NOT_APPLICABLE = auto()
     NO_PERMISSION = auto()
     """Verifying it would change the machine, or put a load on it."""
@@ -57,7 +59,7 @@ class Planned:
     @property
     def has_item(self) -> bool:
         """Whether a test item stands for it."""
-        return self.fate in {Fate.RUN, Fate.UNDECIDED, Fate.UNREACHABLE}
+        return self.fate in {Fate.RUN, Fate.UNDECIDED, Fate.UNREACHABLE, Fate.CRASHED}
 
     def case(
         self,
@@ -101,6 +103,8 @@ class Planned:
                 return self._not_run(WhyNotRun.NOT_OBSERVABLE, self.because)
             case Fate.UNREACHABLE:
                 return self.case(Verdict.UNREACHABLE, self.because)
+            case Fate.CRASHED:
+                return self.case(Verdict.ERROR, self.because)
             case _:
                 return self._not_run(
                     WhyNotRun.LEFT_OUT, "its test item did not run (deselected, or the run was cut short)"
@@ -128,12 +132,16 @@ class Plan:
         unreachable: Mapping[str, str],
         forced_profiles: frozenset[str] = frozenset(),
         permitted: frozenset[Needs] = frozenset({Needs.READ_ONLY}),
+        *,
+        crashed: frozenset[str] = frozenset(),
     ) -> None:
+        """`unreachable` has why there is nothing known of a machine; `crashed` names those among them that are the tool's fault."""
         self.suites = tuple(suites)
         self.judged = tuple(judged)
         self.unreachable = unreachable
         self.forced_profiles = forced_profiles
         self.permitted = permitted
+        self.crashed = crashed
 
     @cached_property
     def entries(self) -> Mapping[tuple[str, str], Planned]:
@@ -182,7 +190,8 @@ class Plan:
         if requirement.needs not in self.permitted:
             return Fate.NO_PERMISSION, f"needs the permission {requirement.needs}: {PERMISSIONS[requirement.needs]}"
         if judged.name in self.unreachable:
-            return Fate.UNREACHABLE, self.unreachable[judged.name]
+            fate = Fate.CRASHED if judged.name in self.crashed else Fate.UNREACHABLE
+            return fate, self.unreachable[judged.name]
         if undecided:
             return Fate.UNDECIDED, f"whether it applies could not be decided: {undecided}"
         return Fate.RUN, ""
