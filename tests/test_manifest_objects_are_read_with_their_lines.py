@@ -141,7 +141,7 @@ def test_a_fault_is_no_value(load: Load) -> None:
         (CLASS.replace("apiVersion: infra.virtrigaud.io/v1beta1\n", ""), "set.yaml:1: apiVersion: is missing"),
         (CLASS.replace("{name: big}", "{}"), "set.yaml:3: metadata.name: is missing; an object without a name"),
         (CLASS.replace("{name: big}", "{name: 5}"), "set.yaml:3: metadata.name: expected text; seen 5"),
-        (f"{CLASS}---\n{IMAGE}---\n{CLASS}", "set.yaml:28: VMClass big stands at "),
+        (f"{CLASS}---\n{IMAGE}---\n{CLASS}", "set.yaml:28: VMClass big is already defined at "),
         ("apiVersion: v1\nkind: List\nitems: [5]\n", "set.yaml:3: items: expected an object; seen 5"),
         (PROVIDER, ": holds none of VMClass, VMImage, VirtualMachine"),
         (CLASS.replace("  cpu: 8\n", "  cpu: 8\n  cpu: 4\n"), "set.yaml:6: spec.cpu: stands here a second time"),

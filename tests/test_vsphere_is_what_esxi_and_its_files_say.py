@@ -169,10 +169,10 @@ def test_escapes_and_character_sets_are_undone() -> None:
         parse_vmx(b'.encoding = "klingon"\ndisplayName = "a"\n', "x.vmx")
 
 
-def test_two_machines_of_one_name_are_not_told_apart() -> None:
+def test_two_machines_of_one_name_are_not_distinguished() -> None:
     """Which of them is the guest is unknown; both are listed, by their paths."""
     sections = {PLACE: VMX, PLACE.replace("datastore1", "datastore2"): VMX}
-    with pytest.raises(Unobservable, match="2 machines called rhel8 l1"):
+    with pytest.raises(Unobservable, match="2 machines named rhel8 l1"):
         _ = guest_of(sections, "rhel8 l1").vmx.vhv_enable
     assert set(machine(sections).vsphere.vms) == set(sections)
 

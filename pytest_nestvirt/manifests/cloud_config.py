@@ -45,7 +45,7 @@ class CloudConfig:
 
 
 def parse_cloud_config(text: str, path: Path, offset: int) -> CloudConfig:
-    """User data that stands in a file, `offset` lines below its beginning. Raises `DocumentError` if it is no YAML mapping."""
+    """User data in a file, `offset` lines below its beginning. Raises `DocumentError` if it is not a YAML mapping."""
     document = parse_document(text, path, offset)
     data = document.data
     for key in ("users", "packages", "runcmd"):

@@ -45,7 +45,7 @@ class ManifestError(Exception):
 def load_manifests(paths: Sequence[Path], surroundings: Surroundings | None = None) -> ManifestSet:
     """The objects of all files together; a file that is named twice counts once.
 
-    Raises `ManifestError` for what keeps objects from being told apart: files that are no YAML mappings, objects without
+    Raises `ManifestError` for what keeps objects from being distinguished: files that are not YAML mappings, objects without
     kind, API version or name, the same object twice, and no object at all. Values that the API refuses are facts.
     """
     manifests, loader = ManifestSet(surroundings), _Loader()
@@ -119,7 +119,7 @@ class _Loader:
     def _skip(self, item: Written) -> str | None:
         """What a person reads of an object that is not judged; None for one that is. Raises `DocumentError`.
 
-        Empty for a provider: it is no more judged than the others, but it is made use of.
+        Empty for a provider: like the others it is not judged, but it is used.
         """
         kind, version = _told(item, "kind"), _told(item, "apiVersion")
         group = version.partition("/")[0]
@@ -146,7 +146,7 @@ class _Loader:
             if other is not item:
                 kind, _, name = _identity(item)
                 where = f"{one_line(str(other.path), 200)}:{other.root.line}"
-                self.problems.append(str(item.error(f"{kind} {one_line(name)} stands at {where} already")))
+                self.problems.append(str(item.error(f"{kind} {one_line(name)} is already defined at {where}")))
 
     def names(self) -> dict[int, str]:
         """What each object is called: `VMClass/nested`, with its namespace where two would share that name."""
@@ -183,8 +183,8 @@ def _told(item: Written, key: str) -> str:
 def _refuse_nameless(item: Written) -> None:
     name = item.value("metadata", "name")
     if not isinstance(name, str) or not name:
-        said = "is missing" if name is None else f"expected text; seen {seen(name)}"
-        raise item.error(f"{said}; an object without a name can't be told from others", "metadata", "name")
+        problem = "is missing" if name is None else f"expected text; seen {seen(name)}"
+        raise item.error(f"{problem}; an object without a name cannot be referred to", "metadata", "name")
 
 
 def _namespace(item: Written) -> str:

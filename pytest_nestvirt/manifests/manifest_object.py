@@ -1,8 +1,8 @@
 """Facts about one object of a Kubernetes manifest, and the set of objects that it refers to.
 
-An object stands in a run where a machine stands: checks ask it for facts, and evidence names the file and line that a
-fact was read from. What a file leaves out is surely left out, so an absent field is no unknown; a field whose value the
-API refuses is `Unobservable` for whoever asks for its value, and stands among the object's faults.
+An object takes the place of a machine in a run: checks read facts from it, and evidence names the file and line that a
+fact was read from. What a file leaves out is surely left out, so an absent field is not unknown; a field whose value the
+API refuses is `Unobservable` where its value is read, and is among the object's faults.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Written:
 class ManifestObject(Subject):
     """What the fixture `manifest` hands to a check: one VMClass, VMImage or VirtualMachine.
 
-    Also what calls itself VirtRigaud's and is none of these, so that a check can say so.
+    Also an object of VirtRigaud's group that is none of these, so that a check can say so.
     """
 
     FIELDS: ClassVar[tuple[Field[object], ...]] = ()

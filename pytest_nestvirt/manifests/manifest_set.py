@@ -11,7 +11,7 @@ from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
 from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
 from pytest_nestvirt.manifests.vm_class import VmClass
 from pytest_nestvirt.manifests.vm_image import VmImage
-from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import known_or
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ManifestSet:
         return any(vm_class.mentions_nesting for vm_class in self.classes.values())
 
     def of_machine(self, names: Iterable[str], provider: str = "") -> VirtualMachine | None:
-        """The VirtualMachine that is called like a machine on such a provider; None where none or several are."""
+        """The VirtualMachine with the name of a machine on such a provider; None where none or several are."""
         wanted = set(names)
         found = [vm for (_, name), vm in self.virtual_machines.items() if name in wanted and _may_be_on(vm, provider)]
         return found[0] if len(found) == 1 else None
@@ -63,8 +63,5 @@ class ManifestSet:
 
 
 def _may_be_on(machine: VirtualMachine, provider: str) -> bool:
-    """Whether nothing says that its provider is another one."""
-    try:
-        return provider in {"", machine.provider}
-    except Unobservable:
-        return True
+    """Whether its provider is not known to be another one."""
+    return known_or(lambda: provider in {"", machine.provider}, otherwise=True)

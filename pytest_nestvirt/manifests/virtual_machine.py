@@ -1,4 +1,4 @@
-"""Facts about a VirtualMachine object: what it is made of, who provides it, what it is told at its first boot."""
+"""Facts about a VirtualMachine object: what it is made of, who provides it, what its first boot is configured to do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pytest_nestvirt.manifests.references import ProviderObject, Surroundings
 from pytest_nestvirt.manifests.vm_class import VmClass
 from pytest_nestvirt.manifests.vm_image import VmImage
 from pytest_nestvirt.observation.fact import INVENTORY, Unobservable, fact
+from pytest_nestvirt.observation.unknown import known_or
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class VirtualMachine(ManifestObject):
     KNOWN: ClassVar[Known] = OF_MACHINE
 
     SIZE_FIELDS: ClassVar = (CPU, MEMORY_MIB)
-    """Where its own number of processors and its own memory stand."""
+    """The fields of its own number of processors and its own memory."""
 
     def __init__(self, written: Written, name: str, manifests: MachineReferences) -> None:
         super().__init__(written, name)
@@ -76,10 +77,7 @@ class VirtualMachine(ManifestObject):
 
     def refers_to_class(self, vm_class: ManifestObject) -> bool:
         """Whether it is made from that class. A reference that cannot be read leads nowhere."""
-        try:
-            return self.manifests.classes.get(self.class_ref) is vm_class
-        except Unobservable:
-            return False
+        return known_or(lambda: self.manifests.classes.get(self.class_ref) is vm_class, otherwise=False)
 
     @property
     def vm_class(self) -> VmClass:

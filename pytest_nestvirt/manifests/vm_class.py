@@ -53,7 +53,7 @@ class VmClass(ManifestObject):
     KNOWN: ClassVar[Known] = OF_CLASS
 
     SIZE_FIELDS: ClassVar = (CPU, MEMORY)
-    """Where its number of processors and its memory stand."""
+    """The fields of its number of processors and its memory."""
 
     def __init__(self, written: Written, name: str, manifests: ClassReferences) -> None:
         super().__init__(written, name)
@@ -82,7 +82,7 @@ class VmClass(ManifestObject):
         """Whether it is about nested virtualization at all: manifests may hold classes of other machines.
 
         It is where it says anything of nesting but a plain `false`, where a guest hypervisor of the inventory is made
-        from it, and where no class of the manifests says more: then nobody knows which of them was meant.
+        from it, and where no class of the manifests says more: then it is not known which of them was meant.
         """
         if self.mentions_nesting or any(vm.is_hypervisor for vm in self.virtual_machines):
             return True
@@ -206,7 +206,7 @@ class VmClass(ManifestObject):
 
 
 def _mappings(path: tuple[str, ...], placed: Placed) -> Iterator[tuple[tuple[str, ...], Placed]]:
-    """Every mapping of a document with its path. Lists are passed over: no field of nesting stands in one."""
+    """Every mapping of a document with its path. Lists are passed over: no field about nesting is in one."""
     if isinstance(placed.node.value, dict):
         yield path, placed
         for key, inner in placed.node.entries.items():

@@ -13,8 +13,8 @@ EXAMPLE_MEMORY_OF_A_CPU = 2 * GIB
 
 @requirement("VR-PERFPROFILE")
 def test_nesting_is_set_in_the_performance_profile(manifest: VmClass) -> None:
-    elsewhere = f"; it stands at {', '.join(manifest.misplaced)}" if manifest.misplaced else ""
-    assert manifest.has(field.NESTED), f"{manifest.at(field.NESTED)}: is not written{elsewhere}"
+    elsewhere = f"; it is at {', '.join(manifest.misplaced)}" if manifest.misplaced else ""
+    assert manifest.has(field.NESTED), f"{manifest.at(field.NESTED)}: is missing{elsewhere}"
 
 
 @requirement("VR-MAN-NESTED-TRUE")

@@ -49,22 +49,22 @@ def test_virt_host_validate_finds_the_guest_fit(l1: Machine) -> None:
     lines = l1.guest.host_validate
     absent = [name for name in LOOKED_AT if name not in lines]
     wrong = [name for name in LOOKED_AT if name in lines and lines[name].level is not host_validate.Level.PASS]
-    told = "; ".join(f"{name}: {lines[name].level} ({lines[name].text})" for name in wrong)
-    assert not wrong, f"{l1.name}: {told}"
+    shown = "; ".join(f"{name}: {lines[name].level} ({lines[name].text})" for name in wrong)
+    assert not wrong, f"{l1.name}: {shown}"
     if absent:
-        raise Unobservable("guest.host_validate", f"does not speak of {', '.join(absent)}")
+        raise Unobservable("guest.host_validate", f"does not list {', '.join(absent)}")
 
 
 @requirement("VR-TS-NOT-DETECTED")
 def test_guest_is_given_the_extension(l0: Machine, l1: Machine) -> None:
-    told = {
+    describe_setting = {
         "libvirt": lambda: f"<cpu> has mode {describe_cpu_mode(l1)}",
         "vsphere": lambda: (
             f"hardware version and vhv.enable are {describe(l1, 'vmx.hardware_version', 'vmx.vhv_enable')}"
         ),
         "proxmox": lambda: f"the processor type is {describe(l1, 'pve.cpu_type')}",
     }[l0.declared.provider]
-    assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {told()}"
+    assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {describe_setting()}"
 
 
 @requirement("VR-TS-SLOW")
@@ -84,7 +84,7 @@ def test_lscpu_shows_virtualization(l1: Machine) -> None:
 def test_guest_has_the_name_of_its_user_data(l1: Machine) -> None:
     assert l1.manifest is not None
     wanted, shown = l1.manifest.cloud_hostname, l1.guest.hostname.partition(".")[0]
-    assert shown == wanted, f"{l1.name} calls itself {shown}; its user data says {wanted or 'nothing'}"
+    assert shown == wanted, f"{l1.name} has the host name {shown}; its user data sets {wanted or 'none'}"
 
 
 @requirement("VR-CI-USER")
@@ -102,8 +102,8 @@ def test_packages_are_installed(l1: Machine) -> None:
 def test_libvirt_is_enabled_and_runs(l1: Machine) -> None:
     units = {name: l1.guest.services[name] for name in DAEMONS if name in l1.guest.services}
     ready = [name for name, unit in units.items() if unit.enabled and unit.active]
-    told = ", ".join(f"{name} is {unit.file_state}, {unit.active_state}" for name, unit in units.items())
-    assert ready, f"{l1.name}: {told or 'no unit of libvirt is installed'}"
+    states = ", ".join(f"{name} is {unit.file_state}, {unit.active_state}" for name, unit in units.items())
+    assert ready, f"{l1.name}: {states or 'no unit of libvirt is installed'}"
 
 
 @requirement("VR-CI-GROUP")

@@ -112,7 +112,7 @@ def test_user_data_names_the_machine(manifest: VirtualMachine) -> None:
 
 
 @requirement("VR-CI-USER")
-def test_user_data_lets_somebody_in(manifest: VirtualMachine) -> None:
+def test_user_data_makes_an_account_that_can_log_in(manifest: VirtualMachine) -> None:
     accounts = [user for user in manifest.cloud_users if user.name not in {"", "default"}]
     where = f"{manifest.at(field.INLINE)}: users"
     if not accounts:

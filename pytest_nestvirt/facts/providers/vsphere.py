@@ -5,26 +5,28 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
 from pytest_nestvirt.facts.providers.vmx import Vmx, parse_vmx
 from pytest_nestvirt.facts.seen_by_parent import DefinedGuest
 from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
+from pytest_nestvirt.observation.unknown import attempt, known_or
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 FILES = "nestvirt/vsphere/"
-"""The .vmx files lie below, at their paths in /vmfs/volumes."""
+"""The .vmx files are below it, at their paths in /vmfs/volumes."""
 
 VERSION = "nestvirt/vsphere/vmware_-v"
 SYSTEM_VERSION = "nestvirt/vsphere/esxcli_system_version_get"
 MEMORY = "nestvirt/vsphere/esxcli_hardware_memory_get"
 MORE = "nestvirt/vsphere/files"
-"""Stands in a snapshot of a host with more machines than were read."""
+"""Is in the snapshot of a host with more machines than were read."""
 HV_SUPPORT = "nestvirt/vsphere/hv_support"
 LIST = "nestvirt/vsphere/getallvms"
 CAPABILITY = "nestvirt/vsphere/host_capability"
-"""What the vSphere API says of the host's `capability`; no command of ESXi prints it, so only a record can hold it."""
+"""What the vSphere API reports of the host's `capability`; no command of ESXi prints it, so only a record can hold it."""
 
 ENABLED = 3
 """Of `HV Support`: VT-x or AMD-V is there and switched on. 0: not there; 1: perhaps there, not enabled; 2: switched off."""
@@ -47,10 +49,7 @@ class Vsphere(Subject):
     def version(self) -> tuple[int, ...]:
         """`VMware ESXi 7.0.3 build-19193900` is (7, 0, 3)."""
         for source, pattern in ((VERSION, _VERSION), (SYSTEM_VERSION, _SYSTEM_VERSION)):
-            try:
-                found = pattern.search(self.read(source).replace("\r", ""))
-            except Unobservable:
-                continue
+            found = pattern.search(known_or(partial(self.read, source), otherwise="").replace("\r", ""))
             if found:
                 return tuple(map(int, found["version"].split(".")))
         raise Unobservable(VERSION, "no version of ESXi is shown")
@@ -70,15 +69,12 @@ class Vsphere(Subject):
 
         That they are on does not make it True: nesting also takes EPT or RVI.
         """
-        try:
-            found = _NESTED.search(self.read(CAPABILITY))
-        except Unobservable:
-            found = None
+        found = _NESTED.search(known_or(lambda: self.read(CAPABILITY), otherwise=""))
         if found:
             return found["value"].lower() == "true"
         if self.hv_support != ENABLED:
             return False
-        raise Unobservable(CAPABILITY, "only the vSphere API tells nestedHVSupported")
+        raise Unobservable(CAPABILITY, "only the vSphere API shows nestedHVSupported")
 
     @fact
     def vms(self) -> Mapping[str, Vmx]:
@@ -132,9 +128,9 @@ class Vsphere(Subject):
         found = [file for file in known if file.name == name] or [file for file in known if file.file_name == name]
         if len(found) == 1:
             return found[0]
-        why = "the file of no machine" if not found else f"the files of {len(found)} machines"
+        why = "no file of a machine" if not found else f"files of {len(found)} machines"
         unread = next((f"; {file}" for file in files if isinstance(file, Unobservable)), "")
-        raise Unobservable(FILES, f"{why} called {name}; `domain:` names it{unread}")
+        raise Unobservable(FILES, f"{why} named {name}; `domain:` names it{unread}")
 
     def _files(self) -> list[Section]:
         return [section for section in self.reader.under(FILES) if section.name.endswith(".vmx")]
@@ -143,12 +139,11 @@ class Vsphere(Subject):
 def _parsed(section: Section) -> Vmx | Unobservable:
     if section.status is not Status.OK:
         return Unobservable(section.name, why_unread(section))
-    try:
-        vmx = parse_vmx(section.data, section.name)
-        _ = vmx.name  # a mangled name is no name
-    except Unobservable as unknown:
-        return unknown
-    return vmx
+    vmx = attempt(lambda: parse_vmx(section.data, section.name))
+    if isinstance(vmx, Unobservable):
+        return vmx
+    name = attempt(lambda: vmx.name)  # a file whose name is mangled cannot be attributed to a machine
+    return name if isinstance(name, Unobservable) else vmx
 
 
 class VsphereHost(Protocol):
@@ -160,9 +155,9 @@ class VsphereHost(Protocol):
 
 
 class GuestVmx(DefinedGuest[VsphereHost]):
-    """What the .vmx file on an ESXi host says of a guest.
+    """What the .vmx file on an ESXi host sets for a guest.
 
-    A running machine has what the file said when it was switched on. Every fact is `Unobservable` also where the parent is no
+    A running machine has what the file set when it was switched on. Every fact is `Unobservable` also where the parent is not an
     ESXi host, or has no file for it.
     """
 
