@@ -17,7 +17,7 @@ from pytest_nestvirt.derived.guest_cpu import (
 )
 from pytest_nestvirt.derived.guest_definition import configured_cpu
 from pytest_nestvirt.derived.guest_size import memory_of, processors_of
-from pytest_nestvirt.derived.identity import contradiction, same_system
+from pytest_nestvirt.derived.identity import contradiction, other_machine, same_system
 from pytest_nestvirt.derived.kvm_features import lost_features
 from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
 from pytest_nestvirt.derived.nested_default import kernel_default, on_by_default, shipped_default
@@ -28,7 +28,6 @@ from pytest_nestvirt.derived.nested_setting import (
     unapplied_nesting,
     unapplied_shadow_vmcs,
 )
-from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
 from pytest_nestvirt.derived.pending_cpu import (
     lacking_extension,
     losing_extension,
@@ -37,6 +36,7 @@ from pytest_nestvirt.derived.pending_cpu import (
     withheld_by_host_model,
 )
 from pytest_nestvirt.derived.performance_claim import Claim, missed
+from pytest_nestvirt.derived.runner import emulation_of, not_run_by_kvm, runner_of
 from pytest_nestvirt.derived.runs import released, runs
 from pytest_nestvirt.facts.kvm.device_access import Users
 from pytest_nestvirt.facts.kvm.modprobe import Origin
@@ -90,10 +90,10 @@ __all__ = [
     "describe_cpu",
     "describe_cpu_mode",
     "either",
+    "emulation_of",
     "every",
     "gets_extension",
     "host_validate",
-    "hypervisor_below",
     "is_given_the_host_cpu",
     "kernel_default",
     "known_or",
@@ -104,6 +104,7 @@ __all__ = [
     "missed",
     "missing_packages",
     "nested_after_boot",
+    "not_run_by_kvm",
     "on_by_default",
     "other_machine",
     "processors_of",
@@ -112,6 +113,7 @@ __all__ = [
     "released",
     "render",
     "requirement",
+    "runner_of",
     "runs",
     "same_system",
     "shipped_default",

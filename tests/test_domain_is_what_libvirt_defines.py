@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recorded_machines import intel_chain, machines
 
+from pytest_nestvirt.facts.libvirt.domain_state import DomainState
 from pytest_nestvirt.facts.libvirt.domain_xml import DomainXml, parse_domain
 from pytest_nestvirt.facts.libvirt.libvirt import DUMP, DUMP_INACTIVE, LIST, VERSION, Libvirt
 from pytest_nestvirt.facts.libvirt.qemu import Qemu
@@ -406,10 +407,16 @@ def test_a_real_domain_without_a_cpu_is_stored_with_one() -> None:
     }
 
 
-def test_a_paused_domain_runs() -> None:
-    """It has a process that holds the module, so it counts."""
-    facts = Libvirt(reader({LIST: ROW.format(id=3, name="l1", state="paused")}))
-    assert facts.running == {"l1"}
+@pytest.mark.parametrize("word", DomainState)
+def test_only_a_domain_that_executes_runs(word: DomainState) -> None:
+    """A paused domain has a process and does not run; of one without a state it is not known."""
+    facts = Libvirt(reader({LIST: ROW.format(id=3, name="l1", state=word)}))
+    assert facts.domains["l1"].has_process
+    if word is DomainState.NO_STATE:
+        with pytest.raises(Unobservable, match="no state"):
+            _ = facts.running
+    else:
+        assert facts.running == ({"l1"} if word in {DomainState.RUNNING, DomainState.IDLE} else set())
     with pytest.raises(Unobservable, match="not collected"):
         _ = facts.domains["l1"].xml
 
@@ -480,7 +487,7 @@ def argv(*arguments: str, binary: str = "/usr/bin/qemu-system-x86_64") -> QemuPr
         (("-name", "-enable-kvm"), "tcg"),
         (("-machine", "pc,accel=kvm:tcg"), None),
         (("-accel", "kvm", "-accel", "tcg"), None),
-        (("-enable-kvm", "-machine", "accel=tcg"), None),
+        (("-enable-kvm", "-machine", "accel=tcg"), "tcg"),
         (("-readconfig", "x.cfg"), None),
     ],
 )

@@ -33,17 +33,17 @@ INVENTORIES: dict[str, tuple[str, dict[str, object], str]] = {
     "VirtRigaud, below an ESXi that was looked at": (
         "virtrigaud",
         _recorded("esxi-l0", provider="vsphere", guests={"l1": _recorded("pve-l1", domain="nested-hypervisor")}),
-        "top has `provider: vsphere`, and l1 runs on kvm",
+        "l1 is another machine than the one that its parent runs",
     ),
     "Ubuntu, below its own host": (
         "ubuntu",
         _recorded("ubuntu-intel-l0", guests={"l1": _recorded("esxi-l1", domain="ubuntu-l1")}),
-        "top has `provider: libvirt`, and l1 runs on vmware",
+        "l1 is another machine than the one that its parent runs",
     ),
     "Ubuntu, at an address that leads back": (
         "ubuntu",
         _recorded("ubuntu-intel-l0", guests={"l1": _recorded("ubuntu-intel-l0", domain="ubuntu-l1")}),
-        "l1 is no guest at all",
+        "l1 and top are one and the same system",
     ),
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from recorded_machines import HARDWARE, XEON, Texts, cpuinfo, domain, intel_chain, machines
+from recorded_machines import HARDWARE, XEON, Texts, cpuinfo, domain, intel_chain, machines, qemu
 from rhel8_trios import AWS, AZURE, GCE, HYPERV, NO_DMI, VMWARE, XEN, foreign
 
 from pytest_nestvirt.derived.identity import contradiction
-from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.inventory.host import Connection, Provider
+from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory, Provider
+from pytest_nestvirt.observation.fact import observing
+from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 DEFINED = "0b0e1b2a-2f0e-4c8a-9d6e-1f2e3d4c5b6a"
 SWAPPED = "2a1b0e0b-0e2f-8a4c-9d6e-1f2e3d4c5b6a"
@@ -70,7 +72,7 @@ KVM: Texts = {}
         (Provider.HYPERV, AZURE, "hyperv`, and L1 runs on azure;"),
         (Provider.AZURE, AZURE, ""),
         (Provider.AZURE, HYPERV, "azure`, and L1 runs on hyperv;"),
-        (Provider.AZURE, {**HARDWARE, **cpuinfo("GenuineIntel", XEON, "fpu lm vmx ept")}, "L1 is no guest at all"),
+        (Provider.AZURE, {**HARDWARE, **cpuinfo("GenuineIntel", XEON, "fpu lm vmx ept")}, "L1 is not a guest"),
         (Provider.GCE, GCE, ""),
         (Provider.GCE, KVM, "gce`, and L1 runs on kvm;"),
         (Provider.PROXMOX, KVM, ""),
@@ -101,3 +103,88 @@ def test_a_host_that_was_looked_at_is_of_its_provider(provider: Provider) -> Non
 def test_an_l0_contradicts_nobody() -> None:
     """It runs on hardware, as it should, and nothing in the inventory is above it."""
     assert contradiction(machines(intel_chain())[0]) == ""
+
+
+@pytest.mark.parametrize("own, differs", [(DEFINED, False), (SWAPPED, False), (OTHER, True)])
+@pytest.mark.parametrize("given", ["process", "smbios", "hwuuid", "sysinfo", "proxmox", "args", "vmx"])
+def test_every_provider_gives_its_guests_a_uuid(given: str, own: str, *, differs: bool) -> None:
+    """QEMU's options, elements of a definition, `smbios1:` and `args:` of Proxmox, `uuid.bios` of VMware."""
+    in_bytes = " ".join(DEFINED.replace("-", "")[at : at + 2] for at in range(0, 32, 2))
+    by: dict[str, tuple[Provider, Texts]] = {
+        "process": (Provider.LIBVIRT, qemu(f"/usr/bin/qemu-system-x86_64 -name guest=L1 -accel kvm -uuid {DEFINED}")),
+        "smbios": (
+            Provider.LIBVIRT,
+            qemu(f"/usr/bin/kvm -name L1 -accel kvm -uuid {OTHER} -smbios type=1,uuid={DEFINED}"),
+        ),
+        "hwuuid": (Provider.LIBVIRT, domain("L1", f"<uuid>{OTHER}</uuid><hwuuid>{DEFINED}</hwuuid>")),
+        "sysinfo": (
+            Provider.LIBVIRT,
+            domain("L1", f"<sysinfo type='smbios'><system><entry name='uuid'>{DEFINED}</entry></system></sysinfo>"),
+        ),
+        "proxmox": (
+            Provider.PROXMOX,
+            {"nestvirt/proxmox/qm_config_100": f"name: L1\nsmbios1: uuid={DEFINED},base64=1\n"},
+        ),
+        "args": (
+            Provider.PROXMOX,
+            {
+                "nestvirt/proxmox/qm_config_100": f"name: L1\nsmbios1: uuid={OTHER}\nargs: -smbios type=1,uuid={DEFINED}\n"
+            },
+        ),
+        "vmx": (Provider.VSPHERE, {"nestvirt/vsphere/d/L1/L1.vmx": f'displayName = "L1"\nuuid.bios = "{in_bytes}"\n'}),
+    }
+    provider, texts = by[given]
+    above, below, *_ = intel_chain()
+    virsh = {name: Status.MISSING for name in above.sections or {} if name.startswith("sos_commands/virsh")}
+    processes = {"nestvirt/qemu/": Status.DENIED}
+    parent = above.having({**virsh, **processes, **texts}, provider=provider)
+    look = VMWARE if provider is Provider.VSPHERE else {}
+    seen = below.having({**look, "sys/class/dmi/id/product_uuid": own})
+    assert bool(contradiction(machines((parent, seen))[1])) is differs
+
+
+# ---- two entries of an inventory, one machine
+
+
+def siblings(one: Texts, other: Texts, *, apart: bool = False) -> Machine:
+    """The first of two L1s of one host, or of two."""
+    up = [Host(name, 0, None, Connection.SSH, provider=Provider.PROXMOX) for name in ("up", "upper")]
+    first = Host("one", 1, "up", Connection.SSH)
+    second = Host("two", 1, "upper" if apart else "up", Connection.SSH)
+    shown = {
+        name: Snapshot({key: Section(key, data=str(text).encode()) for key, text in texts.items()})
+        for name, texts in (("up", {}), ("upper", {}), ("one", one), ("two", other))
+    }
+    return build_machines(Inventory((*up, first, second)), shown)["one"]
+
+
+BOOT = "proc/sys/kernel/random/boot_id"
+UUID = "sys/class/dmi/id/product_uuid"
+ONE_BOOT, OTHER_BOOT = ({BOOT: f"{n}e4c6b6e-8d44-4b3e-9d1a-5a2d1c6f7b80\n"} for n in (0, 1))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    "one, other, found",
+    [
+        (ONE_BOOT, ONE_BOOT, "one and two are one and the same system"),
+        (ONE_BOOT, OTHER_BOOT, ""),
+        (ONE_BOOT, {}, ""),
+        ({UUID: DEFINED}, {UUID: SWAPPED}, "one and two are one and the same machine"),
+        ({UUID: DEFINED}, {UUID: OTHER}, ""),
+        ({**ONE_BOOT, UUID: DEFINED}, {**OTHER_BOOT, UUID: DEFINED}, ""),
+        ({UUID: "0" * 32}, {UUID: "0" * 32}, ""),
+    ],
+)
+def test_two_guests_that_are_one_machine_are_found(one: Texts, other: Texts, found: str, *, apart: bool) -> None:
+    """In one host or in two: a boot id is one kernel's, a UUID one machine's unless their boots differ."""
+    told = contradiction(siblings(one, other, apart=apart))
+    assert told.startswith(found) if found else told == ""
+
+
+def test_looking_at_the_others_is_no_evidence_of_a_check() -> None:
+    """What is compared with every machine of the inventory does not become what the check read of its chain."""
+    guest = siblings(ONE_BOOT, ONE_BOOT)
+    with observing() as seen:
+        assert contradiction(guest)
+    assert {observation.host for observation in seen} <= {"one", "up"}

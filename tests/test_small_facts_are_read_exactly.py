@@ -16,7 +16,7 @@ from pytest_nestvirt.facts.kernel.module_table import parse_modules
 from pytest_nestvirt.facts.libvirt.domcapabilities import parse_host_model
 from pytest_nestvirt.facts.libvirt.qemu_cpu import parse_cpu_option
 from pytest_nestvirt.facts.machine import Machine
-from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
+from pytest_nestvirt.facts.platform.machine_uuid import parse_uuid, same_uuid
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.unknown import attempt
 from pytest_nestvirt.snapshot.snapshot import Status
@@ -149,14 +149,25 @@ def test_no_uuid_is_unknown(sections: Texts) -> None:
 @given(st.uuids())
 def test_uuids_are_the_same_in_either_order_of_bytes(uuid: UUID) -> None:
     """However DMI's first three fields are printed, it is the machine that libvirt defined."""
-    assert same_uuid(uuid, str(uuid))
-    assert same_uuid(UUID(bytes_le=uuid.bytes), str(uuid).upper())
-    assert not same_uuid(uuid, str(UUID(int=uuid.int ^ 1)))
+    assert same_uuid(uuid, uuid)
+    assert same_uuid(UUID(bytes_le=uuid.bytes), uuid)
+    assert same_uuid(uuid, UUID(bytes_le=uuid.bytes))
+    assert not same_uuid(uuid, UUID(int=uuid.int ^ 1))
 
 
-def test_a_definition_without_a_uuid_contradicts_nobody() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["56 4d b6 b0 b5 8a 67 47-a4 2e bc 67 e7 a4 f6 68", "564DB6B0-B58A-6747-A42E-BC67E7A4F668\n"],
+)
+def test_vmware_writes_the_bytes_of_a_uuid(text: str) -> None:
+    """In .vmx files, with a hyphen in the middle."""
+    assert parse_uuid(text, "l1.vmx") == UUID("564db6b0-b58a-6747-a42e-bc67e7a4f668")
+
+
+@pytest.mark.parametrize("text", ["", "none", "0" * 32, "f" * 32, "03000200-0400-0500-0006-000700080009"])
+def test_a_uuid_that_is_missing_or_shared_by_many_machines_is_unknown(text: str) -> None:
     """There is nothing to compare."""
-    assert same_uuid(UUID(SHOWN), "")
+    assert "shows" in unknown(lambda: parse_uuid(text, "here"))
 
 
 # ---- virsh domcapabilities

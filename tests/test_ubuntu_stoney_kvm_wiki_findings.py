@@ -373,7 +373,7 @@ def test_a_guest_that_shows_another_uuid_is_another_machine() -> None:
     """The inventory's address leads somewhere else: nothing that it shows is about this chain."""
     verdict, reason = said("KWIKI-TERM-L1", l1(intel(*BOOKWORM), identified(UUID_L2)))
     assert verdict is Verdict.FAIL
-    assert "leads to another machine" in reason
+    assert "L1 is another machine than the one that its parent runs" in reason
 
 
 def test_an_old_kernels_order_of_bytes_is_no_other_machine() -> None:
@@ -382,17 +382,18 @@ def test_an_old_kernels_order_of_bytes_is_no_other_machine() -> None:
     assert said("KWIKI-TERM-L1", l1(intel(*BOOKWORM), swapped))[0] is Verdict.PASS
 
 
-def test_a_windows_l2_is_judged_by_what_its_l1_tells() -> None:
-    """It does not say what it runs on; the QEMU of its name in the L1 does."""
+def test_a_windows_l2_is_judged_by_what_its_l1_shows() -> None:
+    """It does not show what it runs on; the QEMU of its name in the L1 does."""
     chain = (*intel(*BOOKWORM)[:2], windows(17763))
     assert said("KWIKI-TERM-L2", chain)[0] is Verdict.PASS
     argv = qemu("/usr/bin/qemu-system-x86_64 -name guest=L2 -machine q35,accel=tcg")
     verdict, reason = said("KWIKI-TERM-L2", l1(chain, argv))
-    assert (verdict, reason) == (Verdict.FAIL, "L2 runs on qemu")
+    assert verdict is Verdict.FAIL
+    assert "its QEMU process on L1: tcg" in reason
 
 
-def test_a_guest_that_calls_itself_a_kvm_guest_of_another_hypervisor() -> None:
-    """What the guest sees comes first."""
+def test_a_guest_whose_firmware_differs_from_its_hosts_model_is_still_a_kvm_guest() -> None:
+    """Who made the machine is not what runs it."""
     assert (
         said("KWIKI-TERM-L2", l2(intel(*BOOKWORM), {**KVM_GUEST, **unread("sys/class/dmi/id/product_uuid")}))[0]
         is Verdict.PASS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from linux_chains import definition, intel
-from recorded_machines import HARDWARE, Chain, Recorded, Texts, cpuinfo, kernel, system, without_modules
+from recorded_machines import HARDWARE, Chain, Recorded, Texts, cpuinfo, guest_of, kernel, system, without_modules
 
 from pytest_nestvirt.inventory.host import Provider
 
@@ -147,7 +147,11 @@ def vsphere_chain() -> Chain:
         ESXI_MEMORY: "   Physical Memory: 137438953472 Bytes\n   Reliable Memory: 0 Bytes\n   NUMA Node Count: 2\n",
         **vmx(),
     }
-    return (Recorded("L0", texts, {"provider": Provider.VSPHERE}), second.having(INSIDE), *rest)
+    return (
+        Recorded("L0", texts, {"provider": Provider.VSPHERE}),
+        second.having({**INSIDE, **guest_of("vmware", "VMware, Inc.", "VMware7,1")}),
+        *rest,
+    )
 
 
 SIZES = "sockets: 2\nmemory: 16384\n"

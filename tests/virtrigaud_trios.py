@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from linux_chains import definition, xeon
 from recorded_machines import KVM_WORKS, NO_KVM, Recorded, Status, Texts
-from rhel8_trios import LIMIT, MUST, TOLD, Trio, denied, l0, l1, unread
+from rhel8_trios import LIMIT, MUST, NO_DMI, TOLD, Trio, denied, l0, l1, unread
 from virtrigaud_chains import (
     ABOVE,
     ESXI_MEMORY,
@@ -84,7 +84,8 @@ def of_libvirt() -> Iterator[Trio]:
     tcg = {name: str(text).replace("'kvm'", "'qemu'") for name, text in tcg.items()}
     no_processes = unread("nestvirt/qemu/")
     still_kvm = l0(chain, {**no_processes, **NO_XML})
-    yield Trio("VR-LIBVIRT-QEMUKVM", MUST, chain, l0(chain, {**tcg, **no_processes}), still_kvm)
+    silent = l1(still_kvm, {**NO_DMI, **NO_CPU, **unread("sos_commands/processor/lscpu")})
+    yield Trio("VR-LIBVIRT-QEMUKVM", MUST, chain, l0(chain, {**tcg, **no_processes}), silent)
     hidden = l1(still_kvm, NO_CPU)
     model = definition("L1", "<cpu mode='custom'><model>Nehalem</model></cpu>")
     yield Trio("VR-LIBVIRT-PASS-VMXSVM", MUST, chain, l1(l0(chain, model), WITHOUT_VMX), hidden)

@@ -1,15 +1,16 @@
-"""Whether a machine really is the guest that the inventory takes it for."""
+"""Who a machine is: whether it really is the guest that the inventory takes it for, and no other machine of the inventory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_nestvirt.derived.describe import describe
+from pytest_nestvirt.derived.parent_view import disguise, given_uuid
 from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
+from pytest_nestvirt.inventory.host import Connection
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import if_known, surely
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -21,7 +22,7 @@ class _Offer:
 
     hypervisors: frozenset[str]
     cloud: str = ""
-    """Name of its substrate; empty where it is no cloud."""
+    """Name of its substrate; empty where it is not a cloud."""
 
 
 _OFFERS: Mapping[str, _Offer] = {
@@ -36,61 +37,111 @@ _OFFERS: Mapping[str, _Offer] = {
 _CLOUDS = frozenset(offer.cloud for offer in _OFFERS.values()) - {""}
 
 
-def contradiction(guest: Machine) -> str:
-    """What speaks against a machine being the guest that the inventory takes it for, for people; empty where nothing does.
+def contradiction(machine: Machine) -> str:
+    """What contradicts that a machine is the one that the inventory takes it for, for messages; empty where nothing does.
 
-    Compared are the hypervisor that it sees and the provider of its parent, and the UUIDs that its firmware and the parent's
-    libvirt give it. The guest's needs root on x86: where either is unknown nothing is proven, and nothing held against the
-    machine either.
+    Compared are boot ids and UUIDs with those of every other machine, the UUID with the one that its parent gives it, and the
+    hypervisor that it sees with the provider of its parent. What is unknown proves nothing, and is not held against it.
     """
-    if guest.parent is None:
-        return ""
-    with suppress(Unobservable):
-        if guest.platform.physical:
-            return f"{guest.name} is no guest at all: it runs on hardware"
-    return same_system(guest) or _of_another_provider(guest, guest.parent) or _another_domain(guest)
-
-
-def _of_another_provider(guest: Machine, parent: Machine) -> str:
-    provider = parent.declared.provider
-    if provider == "libvirt" and isinstance(parent.reader.snapshot, Unobservable):
-        return ""  # what a host is taken for of which neither the file nor anybody's look at it says more
-    seen = describe(guest, "platform.virtualization"), describe(guest, "platform.substrate")
-    if _may_be(_OFFERS[provider], *seen):
-        return ""
-    told = seen[1] if seen[1] in _CLOUDS else seen[0]
     return (
-        f"inventory and machine contradict each other: {parent.name} has `provider: {provider}`, and {guest.name} runs on "
-        f"{told}; mend the provider, or what leads to {guest.name}"
+        same_system(machine)
+        or other_machine(machine)
+        or _same_as_a_neighbour(machine)
+        or _is_not_a_guest(machine)
+        or _of_another_provider(machine)
     )
 
 
-def _may_be(offer: _Offer, hypervisor: str, substrate: str) -> bool:
-    """Whether what a guest sees can be what is offered. Unknown can be anything, and so can a hypervisor that hides itself."""
-    if hypervisor not in offer.hypervisors | {"unknown", "none"}:
-        return False
-    return substrate in {offer.cloud, "unknown"} if offer.cloud else substrate not in _CLOUDS
-
-
-def _another_domain(guest: Machine) -> str:
-    try:
-        own, defined = guest.identity.uuid, guest.domain.xml.uuid
-    except Unobservable:
-        return ""
-    if same_uuid(own, defined):
-        return ""
-    return f"{guest.name} is another machine than the domain: its UUID is {own}, the domain's {defined}"
-
-
 def same_system(guest: Machine) -> str:
-    """What tells that this is one of the machines it is said to run in, for people; empty where nothing does.
+    """What shows that this is one of the machines it is taken to run in, for messages; empty where nothing does.
 
     An address or an ssh alias that leads to the hypervisor instead of its guest: no two kernels share a boot id.
     """
-    above = guest.parent
-    while above is not None:
-        with suppress(Unobservable):
-            if guest.kernel.boot_id == above.kernel.boot_id:
-                return f"{guest.name} and {above.name} are one and the same system: they have the same boot_id"
-        above = above.parent
+    own = if_known(lambda: guest.kernel.boot_id)
+    for above in _ancestors(guest):
+        if own is not None and own == if_known(lambda above=above: above.kernel.boot_id):  # type: ignore[misc]
+            return f"{guest.name} and {above.name} are one and the same system: they have the same boot_id"
     return ""
+
+
+def other_machine(guest: Machine) -> str:
+    """How the UUID of a guest shows that it is not the one that its parent runs under that name; empty where it does not."""
+    shown, given = if_known(lambda: guest.identity.uuid), if_known(lambda: given_uuid(guest))
+    if shown is None or given is None or same_uuid(shown, given.uuid):
+        return ""
+    return f"{guest.name} is another machine than the one that its parent runs: its UUID is {shown}, that of {given.where} {given.uuid}"
+
+
+def _is_recognised(guest: Machine) -> bool:
+    """Whether it shows the UUID that its parent gives it."""
+    shown, given = if_known(lambda: guest.identity.uuid), if_known(lambda: given_uuid(guest))
+    return shown is not None and given is not None and same_uuid(shown, given.uuid)
+
+
+def _ancestors(machine: Machine) -> Iterator[Machine]:
+    above = machine.parent
+    while above is not None:
+        yield above
+        above = above.parent
+
+
+def _same_as_a_neighbour(machine: Machine) -> str:
+    """How another machine of the inventory, neither above nor below it, is the same system."""
+    for name in machine.roster.sharing_boot_id(machine.name):
+        other = machine.roster.machines[name]
+        if not _is_in_line(machine, other):
+            return f"{machine.name} and {name} are one and the same system: they have the same boot_id"
+    for name in machine.roster.sharing_uuid(machine.name):
+        other = machine.roster.machines[name]
+        if not _is_in_line(machine, other) and not _may_share_a_uuid(machine, other):
+            return f"{machine.name} and {name} are one and the same machine: they have the same UUID"
+    return ""
+
+
+def _is_in_line(one: Machine, other: Machine) -> bool:
+    """Whether one of the two runs in the other; `same_system` compares these."""
+    return any(above is other for above in _ancestors(one)) or any(above is one for above in _ancestors(other))
+
+
+def _may_share_a_uuid(one: Machine, other: Machine) -> bool:
+    """Whether two machines of one UUID can be two: physical ones by careless firmware, clones in different hypervisors.
+
+    A boot id tells the two apart, if both were looked at in this run; a record may be of an earlier boot.
+    """
+    boots = {if_known(lambda each=each: each.kernel.boot_id) for each in (one, other)}  # type: ignore[misc]
+    differ = None not in boots and len(boots) > 1
+    if one.parent is None and other.parent is None:
+        return differ
+    live = Connection.RECORDED not in {one.host.connection, other.host.connection}
+    return (differ and live) or (one.parent is not other.parent and _is_recognised(one) and _is_recognised(other))
+
+
+def _is_not_a_guest(guest: Machine) -> str:
+    if guest.parent is None or not surely(lambda: guest.platform.physical):
+        return ""
+    if _is_recognised(guest) or disguise(guest):
+        return ""
+    return f"{guest.name} is not a guest: it runs on hardware"
+
+
+def _of_another_provider(guest: Machine) -> str:
+    parent = guest.parent
+    if parent is None:
+        return ""
+    provider = parent.declared.provider
+    if provider == "libvirt" and isinstance(parent.reader.snapshot, Unobservable):
+        return ""  # the provider of a host for which the file does not name one and which was not collected
+    seen, cloud = if_known(lambda: guest.platform.virtualization), if_known(lambda: guest.platform.substrate)
+    if _may_be(_OFFERS[provider], seen, cloud) or _is_recognised(guest) or disguise(guest):
+        return ""
+    return (
+        f"inventory and machine contradict each other: {parent.name} has `provider: {provider}`, and {guest.name} runs on "
+        f"{cloud if cloud in _CLOUDS else seen}; fix the provider, or the address of {guest.name}"
+    )
+
+
+def _may_be(offer: _Offer, hypervisor: str | None, substrate: str | None) -> bool:
+    """Whether what a guest sees can be what is offered. Unknown can be anything, and so can a hypervisor that hides itself."""
+    if hypervisor not in offer.hypervisors | {None, "none"}:
+        return False
+    return substrate in {offer.cloud, None} if offer.cloud else substrate not in _CLOUDS

@@ -1,4 +1,4 @@
-"""What a document promises of a guest's speed, held against what was measured."""
+"""What a document promises about a guest's speed, compared with what was measured."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_nestvirt.derived.describe import describe
-from pytest_nestvirt.derived.identity import same_system
-from pytest_nestvirt.derived.nesting import hypervisor_below, other_machine
+from pytest_nestvirt.derived.identity import other_machine, same_system
+from pytest_nestvirt.derived.runner import NOTHING, SOURCE, TCG, runner_of
 from pytest_nestvirt.facts.performance import Ratio
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import attempt
 from pytest_nestvirt.snapshot.measurement import SECTION
 
 if TYPE_CHECKING:
@@ -37,23 +38,23 @@ class Claim:
 def missed(claim: Claim, l1: Machine, l2: Machine, of: Machine) -> str:
     """How the L2's speed misses a claim about it, as a part of that of `of`; empty where processor and memory meet it.
 
-    `Unobservable` where the two were not measured by turns, where the measurement spreads too much to tell, and where
-    they are not known to be what is spoken of: a guest that is emulated, or no guest at all, says nothing of nesting.
+    `Unobservable` where the two were not measured by turns, where the measurement spreads too much to decide, and where they
+    are not known to be guests that a hypervisor runs: the speed of an emulated machine shows nothing about nesting.
     """
-    _reject_misplaced_keys(l1, l2)
+    _refuse_other_than_guests(l1, l2)
     ratios = [ratio for ratio in l2.performance.ratios if ratio.of == of.name]
     if not ratios:
         raise Unobservable(SECTION, f"{l2.name} and {of.name} were not measured by turns{_why_not(of)}")
     answers = [claim.is_met_by(ratio) for ratio in ratios]
-    told = _told(claim, ratios, l1, l2)
+    measured = _worded(claim, ratios, l1, l2)
     if False in answers:
-        return told
+        return measured
     if None in answers:
-        raise Unobservable(SECTION, f"too noisy: {told}")
+        raise Unobservable(SECTION, f"too noisy: {measured}")
     return ""
 
 
-def _told(claim: Claim, ratios: list[Ratio], l1: Machine, l2: Machine) -> str:
+def _worded(claim: Claim, ratios: list[Ratio], l1: Machine, l2: Machine) -> str:
     first = ratios[0]
     return (
         f"{l2.name} reaches {' and '.join(map(str, ratios))} of {first.of}; claimed: {claim.words}; second-level paging "
@@ -62,19 +63,18 @@ def _told(claim: Claim, ratios: list[Ratio], l1: Machine, l2: Machine) -> str:
 
 
 def _why_not(machine: Machine) -> str:
-    try:
-        _ = machine.performance.measurements
-    except Unobservable as unknown:
-        return f" ({machine.name}: {unknown.why})"
-    return ""
+    measured = attempt(lambda: machine.performance.measurements)
+    return f" ({machine.name}: {measured.why})" if isinstance(measured, Unobservable) else ""
 
 
-def _reject_misplaced_keys(l1: Machine, l2: Machine) -> None:
+_NOT_NESTED = {TCG: "is emulated, not run by a hypervisor", NOTHING: "is not a guest, it runs on hardware"}
+
+
+def _refuse_other_than_guests(l1: Machine, l2: Machine) -> None:
     for guest in (l1, l2):
-        runs_on = hypervisor_below(guest)
-        if runs_on in {"qemu", "none"}:
-            what = "is emulated, not run by a hypervisor" if runs_on == "qemu" else "is no guest, it runs on hardware"
-            raise Unobservable("platform.virtualization", f"{guest.name} {what}: its speed says nothing of nesting")
+        runs_on = runner_of(guest).name
+        if runs_on in _NOT_NESTED:
+            raise Unobservable(SOURCE, f"{guest.name} {_NOT_NESTED[runs_on]}: its speed shows nothing about nesting")
         if other := other_machine(guest):
             raise Unobservable("identity.uuid", other)
     if same := same_system(l2):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import cached_property
 
 from pytest_nestvirt.facts.declared import Declared
 from pytest_nestvirt.facts.kernel.firmware import Firmware
@@ -31,8 +32,43 @@ from pytest_nestvirt.facts.system.packages import Packages
 from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.inventory.host import Host, Inventory
 from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
-from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, observing
+from pytest_nestvirt.observation.unknown import if_known
 from pytest_nestvirt.snapshot.snapshot import Snapshot
+
+
+class Roster:
+    """Every machine of an inventory, and which of them show the same boot id or UUID."""
+
+    def __init__(self, machines: Mapping[str, Machine]) -> None:
+        self.machines = machines
+
+    def sharing_boot_id(self, name: str) -> tuple[str, ...]:
+        """Names of the other machines with the boot id of that one, in order of the inventory."""
+        return self._boot_ids.get(name, ())
+
+    def sharing_uuid(self, name: str) -> tuple[str, ...]:
+        """Names of the other machines with its UUID, whichever order of bytes their kernels show."""
+        return self._uuids.get(name, ())
+
+    @cached_property
+    def _boot_ids(self) -> Mapping[str, tuple[str, ...]]:
+        return self._alike(lambda machine: machine.kernel.boot_id)
+
+    @cached_property
+    def _uuids(self) -> Mapping[str, tuple[str, ...]]:
+        return self._alike(lambda machine: min(machine.identity.uuid.bytes, machine.identity.uuid.bytes_le))
+
+    def _alike(self, key_of: Callable[[Machine], Hashable]) -> Mapping[str, tuple[str, ...]]:
+        """By name, the others with the same key. What is read here of all machines is not the evidence of one check."""
+        groups: dict[Hashable, list[str]] = {}
+        with observing():
+            for name, machine in self.machines.items():
+                key = if_known(lambda machine=machine: key_of(machine))  # type: ignore[misc]
+                if key is not None:
+                    groups.setdefault(key, []).append(name)
+        shared = [names for names in groups.values() if len(names) > 1]
+        return {name: tuple(other for other in names if other != name) for names in shared for name in names}
 
 
 class Machine:
@@ -49,6 +85,8 @@ class Machine:
         """The machines directly inside this one, as far as the inventory names them."""
         self.manifest: VirtualMachine | None = None
         """The object of the run's manifests that is called like it; None where there is none."""
+        self.roster = Roster({})
+        """All machines of the inventory, this one included."""
         self.reader = reader = Reader(host.name, host.level, snapshot)
         self.declared = Declared(reader, host)
         self.kernel = Kernel(reader)
@@ -117,4 +155,7 @@ def build_machines(inventory: Inventory, snapshots: Mapping[str, Snapshot | Unob
         machine = machines[host.name] = Machine(host, snapshot, parent)
         if parent:
             parent.guests = (*parent.guests, machine)
+    roster = Roster(machines)
+    for machine in machines.values():
+        machine.roster = roster
     return machines

@@ -8,6 +8,7 @@ from enum import StrEnum
 from statistics import median
 
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.observation.unknown import known_or
 from pytest_nestvirt.snapshot.measurement import SECTION, Measured, parse
 
 LEAST_ROUNDS = 3
@@ -134,10 +135,7 @@ class Performance(Subject):
             yield self._parent
 
     def _measured_if_any(self) -> tuple[Measured, ...]:
-        try:
-            return self._measured()
-        except Unobservable:
-            return ()
+        return known_or(self._measured, ())
 
     def _measured(self) -> tuple[Measured, ...]:
         try:

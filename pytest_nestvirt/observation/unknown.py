@@ -36,6 +36,11 @@ def known_or(reading: Callable[[], T], otherwise: T) -> T:
     return otherwise if isinstance(value, Unobservable) else value
 
 
+def surely(reading: Callable[[], bool]) -> bool:
+    """Whether it is known to hold: False where it does not, and where it cannot be known."""
+    return attempt(reading) is True
+
+
 def first_known(first: Callable[[], T], *others: Callable[[], T]) -> T:
     """The value of the first reading that has one, best witness first. Raises the first one's `Unobservable` if none has."""
     value = attempt(first)

@@ -143,12 +143,16 @@ FIXED = (
 LIBVIRT_DOMAINS = "etc/libvirt/qemu/"
 """The definitions of the domains; only what lies directly there, the rest are networks and links."""
 
+LIBVIRT_STATUS = "run/libvirt/qemu/"
+"""The states and definitions of the running domains, in sosreports; only what lies directly there."""
+
 BELOW = (
     *(f"sys/module/{module}/" for module in MODULES),
     *MODPROBE,
     "sys/kernel/mm/hugepages/",
     "sos_commands/virsh/",
     LIBVIRT_DOMAINS,
+    LIBVIRT_STATUS,
     "nestvirt/",
 )
 """Directories all of whose files are sections."""
@@ -191,8 +195,9 @@ _FILES = frozenset((*FIXED, *ELSEWHERE, *(name for names in ELSEWHERE.values() f
 
 def is_section(name: str) -> bool:
     """Whether a file of that path is a section that facts are made from."""
-    if name.startswith(LIBVIRT_DOMAINS):
-        return name.endswith(".xml") and "/" not in name.removeprefix(LIBVIRT_DOMAINS)
+    for directory in (LIBVIRT_DOMAINS, LIBVIRT_STATUS):
+        if name.startswith(directory):
+            return name.endswith(".xml") and "/" not in name.removeprefix(directory)
     return name in _FILES or name.startswith(BELOW)
 
 

@@ -9,16 +9,17 @@ from pytest_nestvirt.suite import (
     describe,
     describe_cpu,
     gets_extension,
-    hypervisor_below,
     other_machine,
     render,
     requirement,
+    runner_of,
 )
 
 
 @requirement("KWIKI-TERM-L1")
 def test_guest_hypervisor_is_a_kvm_guest_with_kvm(l0: Machine, l1: Machine) -> None:
-    assert hypervisor_below(l1) == "kvm", f"{l1.name} runs on {hypervisor_below(l1)}"
+    runner = runner_of(l1)
+    assert runner.is_kvm, f"{l1.name} is not run by KVM: {runner}"
     other = other_machine(l1)
     assert not other, other
     lacking = "" if l1.kvm.usable else f"KVM does not work in {l1.name}: {describe(l1, 'kvm.failure')}"
@@ -29,7 +30,8 @@ def test_guest_hypervisor_is_a_kvm_guest_with_kvm(l0: Machine, l1: Machine) -> N
 
 @requirement("KWIKI-TERM-L2")
 def test_nested_guest_is_a_kvm_guest(l2: Machine) -> None:
-    assert hypervisor_below(l2) == "kvm", f"{l2.name} runs on {hypervisor_below(l2)}"
+    runner = runner_of(l2)
+    assert runner.is_kvm, f"{l2.name} is not run by KVM: {runner}"
     other = other_machine(l2)
     assert not other, other
 

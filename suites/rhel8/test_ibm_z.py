@@ -11,6 +11,7 @@ from pytest_nestvirt.suite import (
     describe,
     nested_after_boot,
     requirement,
+    runner_of,
     runs,
     switched_on_at_boot,
 )
@@ -21,8 +22,9 @@ REFUSAL = "kvm-s390: A KVM host that supports nesting cannot back its KVM guests
 @requirement("RHEL8-Z-PREREQ")
 def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
     assert runs(l0, "rhel 8"), f"{l0.name} runs {describe(l0, 'os.id', 'os.version_id')}"
-    assert l1.domain.running, f"the domain of {l1.name} is not running"
-    assert l1.domain.accel == "kvm", f"the domain of {l1.name} runs with {l1.domain.accel}, not with KVM"
+    assert l1.domain.running, f"the domain of {l1.name} is not running: {describe(l1, 'domain.state')}"
+    runner = runner_of(l1)
+    assert runner.is_kvm, f"{l1.name} is not run by KVM: {runner}"
     assert not contradiction(l1), contradiction(l1)
 
 
@@ -70,7 +72,9 @@ def test_nesting_excludes_huge_pages(l0: Machine) -> None:
 def running_on_huge_pages(l0: Machine) -> list[str]:
     """Names of the running guests that have huge pages; none where libvirt can't be asked, for the parameters decide."""
     with suppress(Unobservable):
-        return sorted(domain.name for domain in l0.libvirt.domains.values() if domain.running and domain.xml.hugepages)
+        return sorted(
+            domain.name for domain in l0.libvirt.domains.values() if domain.has_process and domain.xml.hugepages
+        )
     return []
 
 

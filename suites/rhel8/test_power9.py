@@ -10,6 +10,7 @@ from pytest_nestvirt.suite import (
     describe,
     nested_after_boot,
     requirement,
+    runner_of,
     runs,
 )
 
@@ -24,8 +25,9 @@ def test_guest_of_such_a_host_is_no_hypervisor(l1: Machine) -> None:
 @requirement("RHEL8-P9-PREREQ-L0")
 def test_rhel_8_host_runs_the_guest_hypervisor(l0: Machine, l1: Machine) -> None:
     assert runs(l0, "rhel 8"), f"{l0.name} runs {describe(l0, 'os.id', 'os.version_id')}"
-    assert l1.domain.running, f"the domain of {l1.name} is not running"
-    assert l1.domain.accel == "kvm", f"the domain of {l1.name} runs with {l1.domain.accel}, not with KVM"
+    assert l1.domain.running, f"the domain of {l1.name} is not running: {describe(l1, 'domain.state')}"
+    runner = runner_of(l1)
+    assert runner.is_kvm, f"{l1.name} is not run by KVM: {runner}"
     assert not contradiction(l1), contradiction(l1)
 
 

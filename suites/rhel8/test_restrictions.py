@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pytest_nestvirt.suite import Machine, Unobservable, blocked_without_nesting, describe, render, requirement
+from pytest_nestvirt.suite import (
+    Machine,
+    Unobservable,
+    blocked_without_nesting,
+    describe,
+    not_run_by_kvm,
+    render,
+    requirement,
+    runner_of,
+)
 
 
 @requirement("RHEL8-ARCH-LIST")
@@ -22,8 +31,8 @@ def test_guest_hypervisor_creates_guests_with_kvm(l0: Machine, l1: Machine) -> N
         blocked_without_nesting(l0, lacking)
     assert not lacking, lacking
     for guest in l1.guests:
-        assert describe(guest, "platform.virtualization") != "none", f"{guest.name} is no guest at all"
-        assert describe(guest, "domain.accel") != "tcg", f"{guest.name} runs emulated, without KVM"
+        otherwise = not_run_by_kvm(guest)
+        assert not otherwise, otherwise
 
 
 @requirement("RHEL8-L3")
@@ -39,7 +48,7 @@ def nested_deeper(l2: Machine) -> list[str]:
     found: list[str] = []
     for guest in l2.guests:
         with suppress(Unobservable):
-            found += [guest.name] * (guest.platform.virtualization == "kvm")
+            found += [guest.name] * runner_of(guest).is_kvm
     with suppress(Unobservable):
         found += [process.name for process in l2.qemu.processes if process.accel == "kvm"]
     return list(dict.fromkeys(found))

@@ -9,6 +9,7 @@ from pytest_nestvirt.suite import (
     cpu_of_definition,
     describe,
     either,
+    not_run_by_kvm,
     requirement,
 )
 
@@ -19,6 +20,8 @@ def test_kvm_works_in_the_guest(l0: Machine, l1: Machine) -> None:
     if lacking:
         blocked_without_nesting(l0, lacking)
     assert not lacking, lacking
+    otherwise = not_run_by_kvm(l1)
+    assert not otherwise, f"KVM works in {l1.name}, which is not a guest of its host's KVM: {otherwise}"
 
 
 @requirement("STONEY-VEPT-AVAILABLE")

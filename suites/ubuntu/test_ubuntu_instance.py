@@ -11,10 +11,12 @@ from pytest_nestvirt.suite import (
     blocked_without_nesting,
     configured_cpu,
     cpu_of_definition,
+    describe,
     either,
     lacking_extension,
     losing_extension,
     lost_features,
+    not_run_by_kvm,
     refusal_of_kvm,
     render,
     requirement,
@@ -36,6 +38,8 @@ def test_instance_shows_the_extension(l0: Machine, l1: Machine) -> None:
     if not shown:
         blocked_without_nesting(l0, lacking)
     assert shown, lacking
+    otherwise = not_run_by_kvm(l1)
+    assert not otherwise, f"{l1.name} shows {render(shown)}, which is not that of its host: {otherwise}"
     refusal = refusal_of_kvm(l1)
     assert not refusal, f"{l1.name} shows {render(shown)}, and KVM does not work there: {refusal}"
 
@@ -73,7 +77,7 @@ def test_host_model_is_checked_as_in_the_sample(l1: Machine) -> None:
 
 @requirement("UBU-L1-RESTART")
 def test_instance_runs_as_it_is_defined(l0: Machine, l1: Machine) -> None:
-    assert l1.domain.running, f"the domain of {l1.name} is not running"
+    assert l1.domain.running, f"the domain of {l1.name} is not running: {describe(l1, 'domain.state')}"
     extension = EXTENSION[l0.cpu.vendor]
     pending = unapplied_model(l1) or losing_extension(l1, extension)
     assert not pending, f"{l1.name}: {pending}"

@@ -13,6 +13,7 @@ from pytest_nestvirt.suite import (
     gets_extension,
     known_or,
     requirement,
+    runner_of,
 )
 
 
@@ -55,7 +56,8 @@ def test_nesting_excludes_other_features(l1: Machine) -> None:
 
 @requirement("VR-LIBVIRT-QEMUKVM")
 def test_guest_is_run_by_kvm(l1: Machine) -> None:
-    assert l1.domain.accel == "kvm", f"{l1.name} is run by {l1.domain.accel}"
+    runner = runner_of(l1)
+    assert runner.is_kvm, f"{l1.name} is not run by KVM: {runner}"
 
 
 @requirement("VR-LIBVIRT-PASS-VMXSVM")

@@ -9,6 +9,7 @@ from pytest_nestvirt.suite import (
     blocked_without_nesting,
     describe,
     describe_cpu_mode,
+    emulation_of,
     host_validate,
     missing_packages,
     refusal_of_kvm,
@@ -27,6 +28,8 @@ def test_guest_shows_the_extension(l0: Machine, l1: Machine) -> None:
     if not shown:
         blocked_without_nesting(l0, lacking)
     assert shown, lacking
+    emulated = emulation_of(l1)
+    assert not emulated, emulated
 
 
 @requirement("VR-VER-LNX-DEVKVM", "VR-CI-DEVKVM")

@@ -10,6 +10,7 @@ from pytest_nestvirt.facts.libvirt.libvirt import LIST, Domain, Libvirt
 from pytest_nestvirt.facts.libvirt.qemu import PIDS, Qemu, QemuProcess
 from pytest_nestvirt.facts.seen_by_parent import DefinedGuest
 from pytest_nestvirt.observation.fact import Unobservable, fact
+from pytest_nestvirt.observation.unknown import known_or
 
 T = TypeVar("T")
 
@@ -35,16 +36,17 @@ class GuestDomain(DefinedGuest[Hypervisor]):
     @fact
     def defined(self) -> bool:
         """Whether libvirt on the parent knows a domain of that name."""
-        # Definitions that were found on their own may not be all; `running` needs the list, and tells why there is none.
-        return self.domain in self._domains() or self._runs()
+        return self.ask(lambda parent: parent.libvirt.find(self.domain)) is not None
 
     @fact
     def running(self) -> bool:
-        """Whether it has a process on the parent (paused counts); False too if libvirt does not know it."""
-        return self._runs()
+        """Whether it executes on the parent: not if it is paused, crashed or suspended, nor if libvirt does not know it."""
+        return self.ask(lambda parent: _runs(parent.libvirt.find(self.domain)))
 
-    def _runs(self) -> bool:
-        return self.domain in self.ask(lambda parent: parent.libvirt.running)
+    @property
+    def has_process(self) -> bool:
+        """Whether it has a process on the parent, whatever its state."""
+        return self._domain().has_process
 
     @fact
     def state(self) -> str:
@@ -103,11 +105,8 @@ class GuestDomain(DefinedGuest[Hypervisor]):
         return self.xml.power8_compat or any(process.power8_compat for process in self._processes_if_known())
 
     def _processes_if_known(self) -> tuple[QemuProcess, ...]:
-        """Empty also where the process list could not be read: the definition tells, the command line only adds to it."""
-        try:
-            return self._processes()
-        except Unobservable:
-            return ()
+        """Empty also where the process list could not be read: the definition decides, the command line only adds to it."""
+        return known_or(self._processes, ())
 
     @fact
     def command_line(self) -> tuple[str, ...]:
@@ -121,6 +120,11 @@ class GuestDomain(DefinedGuest[Hypervisor]):
             self._process().accel if self._processes_if_known() else self._given(self.xml.accel or None, "has no type")
         )
 
+    @property
+    def process(self) -> QemuProcess:
+        """Its QEMU, by name or else by the UUID of its definition. `Unobservable` if it does not run or was not found."""
+        return self._process()
+
     def _process(self) -> QemuProcess:
         found = self._processes()
         if len(found) != 1:
@@ -130,7 +134,13 @@ class GuestDomain(DefinedGuest[Hypervisor]):
 
     def _processes(self) -> tuple[QemuProcess, ...]:
         running = self.ask(lambda parent: parent.qemu.processes)
-        return tuple(process for process in running if process.name == self.domain)
+        named = tuple(process for process in running if process.name == self.domain)
+        return named or self._by_uuid(running)
+
+    def _by_uuid(self, running: tuple[QemuProcess, ...]) -> tuple[QemuProcess, ...]:
+        """Those that have the UUID of the definition."""
+        uuid = known_or(lambda: self._domain().xml.firmware_uuid, "")
+        return tuple(process for process in running if uuid and process.uuid.lower() == uuid)
 
     def _domains(self) -> Mapping[str, Domain]:
         return self.ask(lambda parent: parent.libvirt.domains)
@@ -147,3 +157,7 @@ class GuestDomain(DefinedGuest[Hypervisor]):
         if value is None:
             raise Unobservable(LIST, f"domain {self.domain} {why}")
         return value
+
+
+def _runs(domain: Domain | None) -> bool:
+    return domain is not None and domain.running

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError  # types only: defusedxml 
 
 from defusedxml.ElementTree import fromstring
 
+from pytest_nestvirt.facts.libvirt.domain_state import DomainState, parse_state
 from pytest_nestvirt.observation.fact import Unobservable
 
 ABSENT = "absent"
@@ -68,6 +69,12 @@ class DomainXml:
     """Processors that are plugged in; the same as `vcpu` where nothing is written."""
     qemu_arguments: tuple[str, ...]
     """Arguments that <qemu:commandline> hands to QEMU past libvirt."""
+    firmware_uuid: str
+    """The UUID that its firmware shows: <hwuuid>, the <sysinfo> of SMBIOS, or else <uuid>."""
+    smbios: str
+    """Mode of <smbios>: emulate, host (the host's own strings), sysinfo (those of the definition)."""
+    kvm_hidden: bool
+    """Whether <kvm><hidden> keeps KVM's CPUID signature from it."""
 
     @property
     def accel(self) -> str:
@@ -156,8 +163,19 @@ def parse_domain(text: str, source: str) -> DomainXml:
         current_memory=_kib(_first(domain, "currentMemory", "memory")),
         vcpu=_count(_text(domain, "vcpu")),
         current_vcpu=_count(_attribute(domain, "vcpu", "current") or _text(domain, "vcpu")),
+        firmware_uuid=_firmware_uuid(domain),
+        smbios=_attribute(domain, "os/smbios", "mode"),
+        kvm_hidden=_attribute(domain, "features/kvm/hidden", "state") == "on",
         qemu_arguments=tuple(arg.get("value", "") for arg in domain.iterfind(f"{_QEMU}commandline/{_QEMU}arg")),
     )
+
+
+def parse_status(text: str, source: str) -> DomainState:
+    """The state in libvirt's own file of a running domain: `<domstatus state='running' ...>`. Raises `Unobservable`."""
+    root = _root(text, source)
+    if root.tag != "domstatus":
+        raise Unobservable(source, f"<{root.tag[:40]}> does not have a state")
+    return parse_state(root.get("state", ""), source)
 
 
 def _root(text: str, source: str) -> Element:
@@ -174,6 +192,12 @@ def _root(text: str, source: str) -> Element:
 
 def _text(parent: Element, path: str) -> str:
     return (parent.findtext(path) or "").strip()
+
+
+def _firmware_uuid(domain: Element) -> str:
+    """A <hwuuid> is shown in place of <uuid>; libvirt refuses a <sysinfo> whose entry differs from <uuid>."""
+    by_sysinfo = _text(domain, "sysinfo[@type='smbios']/system/entry[@name='uuid']")
+    return (_text(domain, "hwuuid") or by_sysinfo or _text(domain, "uuid")).lower()
 
 
 def _attribute(parent: Element, path: str, name: str) -> str:

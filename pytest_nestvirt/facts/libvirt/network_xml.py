@@ -60,7 +60,7 @@ def _subnets(root: Element, source: str) -> Iterator[Subnet]:
             length = element.get("prefix") or element.get("netmask") or _length(address)
             yield ip_network(f"{address}/{length}", strict=False)
         except ValueError as error:
-            raise Unobservable(source, f"an <ip> is no subnet: {str(error)[:80]}") from None
+            raise Unobservable(source, f"an <ip> is not a subnet: {str(error)[:80]}") from None
 
 
 def _length(address: str) -> int:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from pytest_nestvirt.facts.libvirt.network_xml import Network, Subnet, parse_network
 from pytest_nestvirt.facts.libvirt.virsh import refuse_error
 from pytest_nestvirt.observation.fact import Subject, Unobservable, fact, why_unread
+from pytest_nestvirt.observation.unknown import attempt
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 __all__ = ["Network", "Networks", "Overlap"]
@@ -68,11 +69,8 @@ def _parsed(section: Section) -> tuple[str, Network | Unobservable]:
     name = section.name.removeprefix(DUMP)
     if section.status is not Status.OK:
         return name, Unobservable(section.name, why_unread(section))
-    try:
-        network = parse_network(section.text, section.name)
-    except Unobservable as unknown:
-        return name, unknown
-    return network.name, network
+    network = attempt(lambda: parse_network(section.text, section.name))
+    return (name if isinstance(network, Unobservable) else network.name), network
 
 
 def _network(known: Mapping[str, Network | Unobservable], name: str) -> Network:

@@ -15,7 +15,13 @@ _SHORT = {"M": "machine"}
 _WITH_FREE_VALUE = frozenset(
     {"machine", "accel", "cpu", "global", "name", "readconfig", "append", "uuid", "fw_cfg", "smbios"}
 )
-"""Options that are read here, and those whose value is anybody's text: it may look like an option and is none."""
+"""Options that are read here, and those whose value is free text: it may look like an option and is not one."""
+_SHORT_FOR = {"enable-kvm": "kvm", "no-kvm": "tcg"}
+_HIDING = frozenset(
+    {"-kvm", "kvm=off", "kvm=no", "kvm=false", "-hypervisor", "hypervisor=off", "hypervisor=no", "hypervisor=false"}
+)
+"""Parts of -cpu that keep the CPUID signature or the flag `hypervisor` from the guest."""
+_MAKER = frozenset({"manufacturer", "product"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +57,73 @@ class QemuProcess:
 
     @property
     def accel(self) -> str:
-        """The accelerator it runs with: kvm, tcg, xen, ...
+        """The accelerator it runs with: kvm, tcg, xen, ... `Unobservable` where it is one of several, or not known at all."""
+        possible = self.accelerators
+        if len(possible) > 1:
+            raise Unobservable(self.source, f"QEMU was left the choice between {', '.join(possible)}")
+        return possible[0]
 
-        `Unobservable` where several were offered to it (`kvm:tcg`), where two options disagree, and where none is given to
-        a binary whose default depends on how it was built (QEMU prefers KVM if its own name ends in `kvm`).
+    @property
+    def source(self) -> str:
+        """The section that it was read from."""
+        return f"nestvirt/qemu/{self.pid}"
+
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        """The accelerators that it may run with: QEMU takes the first of them that works.
+
+        Without an option the default is `tcg`, but `kvm` before it for a binary whose name ends in `kvm` (system/vl.c,
+        configure_accelerators). `Unobservable` where the default is that of another program, or in a file of -readconfig.
         """
-        source = f"nestvirt/qemu/{self.pid}"
-        offered = dict.fromkeys(self._accelerators())
-        if len(offered) == 1:
-            return next(iter(offered))
+        offered = tuple(dict.fromkeys(self.requested_accelerators))
         if offered:
-            raise Unobservable(source, f"QEMU was left the choice between {', '.join(offered)}")
+            return offered
         binary = self.argv[0].rpartition("/")[2] if self.argv else ""
+        if binary.endswith("kvm") and not any(self._values("readconfig")):
+            return ("kvm", "tcg")
         if not binary.startswith("qemu-system-") or any(self._values("readconfig")):
             raise Unobservable(
-                source, f"{binary or 'no command line'}: no accelerator is given, its default is not known"
+                self.source, f"{binary or 'no command line'}: no accelerator is given, its default is not known"
             )
-        return "tcg"
+        return ("tcg",)
 
-    def _accelerators(self) -> Iterator[str]:
-        for value in self._values("accel"):
-            yield _first(value, "accel")
-        if "accel" in self.machine_options:
-            yield from self.machine_options["accel"].split(":")
-        flags = {option for option, _ in self._options()}
-        if "enable-kvm" in flags:
-            yield "kvm"
-        if "no-kvm" in flags:
-            yield "tcg"
+    @property
+    def requested_accelerators(self) -> tuple[str, ...]:
+        """What its options ask for, in order; empty where none does.
+
+        -enable-kvm is short for `-machine accel=kvm`, of which the last one holds; QEMU refuses to start with both -accel and
+        an accelerator of -machine.
+        """
+        by_machine: list[str] = []
+        for option, value in self._options():
+            if option == "machine" and "accel" in (options := split_options(value, "type")):
+                by_machine = list(filter(None, options["accel"].split(":")))
+            elif option in _SHORT_FOR:
+                by_machine = [_SHORT_FOR[option]]
+        named = [_first(value, "accel") for value in self._values("accel")]
+        return (*filter(None, named), *by_machine)
+
+    @property
+    def uuid(self) -> str:
+        """The UUID that its firmware shows: of -uuid or -smbios type=1, the last one; empty where none is given."""
+        found = ""
+        for option, value in self._options():
+            if option == "uuid":
+                found = value
+            elif option == "smbios" and (options := split_options(value, "type")).get("type") == "1":
+                found = options.get("uuid", found)
+        return found
+
+    @property
+    def disguise(self) -> tuple[str, ...]:
+        """The options by which the guest does not see what runs it, or sees another maker: `kvm=off`, `-hypervisor`, ..."""
+        switched = [part for value in self._values("cpu") for part in value.split(",") if part in _HIDING]
+        makers = [
+            f"-smbios {value}"
+            for value in self._values("smbios")
+            if (options := split_options(value, "type")).get("type") == "1" and _MAKER & options.keys()
+        ]
+        return (*switched, *makers)
 
     def values(self, option: str) -> tuple[str, ...]:
         """Return what follows each occurrence of an option: `values("cpu")` is ("host,migratable=on",)."""
@@ -110,7 +155,7 @@ class QemuProcess:
 
 
 def _option(word: str) -> str:
-    """`machine` for -machine, --machine and -M; empty for a word that is no option."""
+    """`machine` for -machine, --machine and -M; empty for a word that is not an option."""
     if not word.startswith("-"):
         return ""
     name = word.removeprefix("-").removeprefix("-")

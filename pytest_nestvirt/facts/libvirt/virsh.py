@@ -1,20 +1,20 @@
-"""What virsh prints: pure parsers of `virsh list --all` and `virsh version`."""
+"""What virsh prints: pure parsers of `virsh list --all`, `virsh dominfo` and `virsh version`."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from pytest_nestvirt.facts.libvirt.domain_state import DomainState, parse_state
 from pytest_nestvirt.observation.fact import Unobservable
 
-_STATES = (
-    "running", "idle", "blocked", "paused", "in shutdown", "shut off", "crashed", "pmsuspended", "dying", "no state",
-)  # fmt: skip
-"""virDomainState in English, as virsh prints it under LC_ALL=C."""
+_STATES = (*DomainState, "blocked")
+"""virDomainState in English, as virsh prints it under LC_ALL=C; `blocked` before libvirt 0.9.10."""
 
 _HEADER = re.compile(r"\s*Id\s+Name\s+State\s*", re.IGNORECASE)
 _ROW = re.compile(rf"\s*(?P<id>[0-9]+|-)\s+(?P<name>\S.*?)\s+(?P<state>{'|'.join(_STATES)})\s*")
 _OTHER_ROW = re.compile(r"\s*(?P<id>[0-9]+|-)\s+(?P<name>\S.*?)\s{2,}(?P<state>\S.*?)\s*")
+_STATE = re.compile(r"^State:[ \t]+(?P<state>\S.*?)\s*$", re.MULTILINE)
 _VERSION = re.compile(
     r"(?P<what>Using library|Running hypervisor|Running against daemon):[^0-9\n]*(?P<version>[0-9]+(\.[0-9]+)*)"
 )
@@ -26,8 +26,9 @@ class ListedDomain:
 
     name: str
     active: bool
-    """Whether it has a running process (and so an id), whatever its state: a paused machine is active."""
+    """Whether it has a process (and so an id), whatever its state: a paused machine is active."""
     state: str
+    """The word, in English unless virsh was run in another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,21 @@ def _row(line: str, source: str) -> ListedDomain:
     if found is None:
         raise Unobservable(source, f"not a row of a table of domains: {line.strip()[:80]!r}")
     return ListedDomain(found["name"], found["id"] != "-", found["state"])
+
+
+def parse_dominfo(text: str, source: str) -> DomainState:
+    """The line `State:` of `virsh dominfo`. Raises `Unobservable`."""
+    refuse_error(text, source)
+    found = _STATE.search(text)
+    if found is None:
+        raise Unobservable(source, "has no line `State:`")
+    return parse_state(found["state"], source)
+
+
+def parse_domstate(text: str, source: str) -> DomainState:
+    """What `virsh domstate`, with or without --reason, prints. Raises `Unobservable`."""
+    refuse_error(text, source)
+    return parse_state(text, source)
 
 
 def parse_versions(text: str, source: str) -> Versions:
