@@ -37,6 +37,8 @@ class Witness(StrEnum):
 
     PROCESS = "QEMU process"
     LIBVIRT = "libvirt"
+    ESXI = "ESXi"
+    """A machine of ESXi can run on nothing else, whatever its file sets."""
     CONFIGURATION = "configuration"
     GUEST = "guest"
 
@@ -218,7 +220,7 @@ def _by_configuration(guest: Machine) -> Word:
 
 
 def _by_esxi(guest: Machine, _file: Vmx) -> Word:
-    return _word(Witness.CONFIGURATION, ("vmware",), f"its .vmx file {_on_parent(guest)}")
+    return _word(Witness.ESXI, ("vmware",), f"its .vmx file {_on_parent(guest)}")
 
 
 def _by_definition(guest: Machine, xml: DomainXml) -> Word:
