@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -35,13 +34,13 @@ from rhel8_trios import (
 from test_rhel8_trios import CATALOGUE, TRIOS, checks, verdict_of
 
 from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.requirement import Needs, Requirement, Stance
+from pytest_nestvirt.catalogue.requirement import Requirement, Stance
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.inventory.host import Environment, Provider
 from pytest_nestvirt.report.case import Case
-from pytest_nestvirt.verdict import Kind, Verdict
+from pytest_nestvirt.verdict import Obligation, Verdict
 
 __all__ = ["checks"]
 
@@ -64,28 +63,10 @@ Z-HPAGE-CONFLICT Z-HPAGE-MODPROBE-ERR Z-HPAGE-DMESG L1-FEATURE-SUBSET L1-NO-IOMM
 """.split()  # noqa: SIM905 - a table to read, not ninety lines
 
 
-def test_statements_are_the_documents_90() -> None:
-    """Ids are promises: none is missing, added, renamed or moved."""
-    assert len(IDS) == 90
-    assert [requirement.id for requirement in CATALOGUE] == [f"RHEL8-{name}" for name in IDS]
-
-
-def test_safety_classes_and_kinds_are_counted() -> None:
-    """What can be looked at is looked at; what acts on machines says how; two statements can't be observed at all."""
-    assert Counter(r.needs for r in CATALOGUE if not r.not_observable) == {
-        Needs.READ_ONLY: 70,
-        Needs.RELOAD: 12,
-        Needs.L2: 2,
-        Needs.MIGRATE: 4,
-    }
-    assert [r.id for r in CATALOGUE if r.not_observable] == ["RHEL8-LIMITED", "RHEL8-ARCH-OTHERS-TP"]
-    assert Counter(r.kind for r in CATALOGUE) == {
-        Kind.REQUIREMENT: 28,
-        Kind.PROCEDURE: 26,
-        Kind.LIMITATION: 22,
-        Kind.CLAIM: 11,
-        Kind.RECOMMENDATION: 3,
-    }
+def test_published_ids_are_promises() -> None:
+    """None of them is missing, renamed or moved; new statements may come between them."""
+    published = [f"RHEL8-{name}" for name in IDS]
+    assert [requirement.id for requirement in CATALOGUE if requirement.id in published] == published
 
 
 def test_requirements_and_checks_fit_together() -> None:
@@ -306,11 +287,12 @@ def test_stance_of_whole_chains(chain: Chain, stance: Stance, decided_by: str, c
     "chain", [intel_chain(), amd_chain(), z_chain(), power9_chain()], ids=["intel", "amd", "z", "p9"]
 )
 def test_conforming_chains_violate_nothing(chain: Chain, checks: dict[str, object]) -> None:
-    """On a chain that follows the document no must fails, and nothing stays unknown but what only acting could tell."""
+    """On a chain that follows the document nothing is violated, and no must stays unknown but what only acting could show."""
     judged = list(cases(chain, checks))
     bad = {Verdict.FAIL, Verdict.WARN, Verdict.LIMIT_LIFTED}
     assert [(c.requirement, c.reason) for c in judged if c.verdict in bad] == []
-    assert {c.requirement for c in judged if c.verdict is Verdict.INCONCLUSIVE} <= {"RHEL8-Z-HPAGE-DMESG"}
+    unknown = [c for c in judged if c.verdict is Verdict.INCONCLUSIVE and c.obligation is Obligation.MUST]
+    assert {c.requirement for c in unknown} <= {"RHEL8-Z-HPAGE-DMESG"}
 
 
 def test_undecided_foreign_hypervisor_keeps_a_chain_from_being_supported(checks: dict[str, object]) -> None:

