@@ -196,7 +196,10 @@ def test_the_device_is_parsed_as_ls_prints_it(tmp_path: os.PathLike[str]) -> Non
 def test_a_file_in_its_place_is_no_device() -> None:
     """Bind mounts gone wrong leave a directory or an empty file at /dev/kvm."""
     assert kvm({"dev/kvm": DEVICE}).has_device
-    assert not kvm({"dev/kvm": "-rw-r--r-- 1 0 0 0 Nov 21 04:04 /dev/kvm\n"}).has_device
+    file = {"dev/kvm": "-rw-r----- 1 0 0 0 Nov 21 04:04 /dev/kvm\n"}
+    assert not kvm(file).has_device
+    with pytest.raises(Unobservable):
+        _ = kvm(file).device  # its permissions are not those of KVM
     assert not kvm({"dev/kvm": Status.MISSING}).has_device
     for unread in (Status.DENIED, Status.CUT, "total 0\n"):
         with pytest.raises(Unobservable):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_nestvirt.facts.machine import build_machines
+from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.snapshot.archive import load
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
 
@@ -102,6 +104,20 @@ def test_a_module_that_is_listed_is_loaded_without_its_folder(tmp_path: Path) ->
     assert found["sys/module/kvm_intel"].status is Status.OK
     assert found["sys/module/kvm_amd"].status is Status.MISSING
     assert not any(name.startswith("sys/module/kvm_intel/") for name in found)
+
+
+@every_form
+@pytest.mark.parametrize("place", ["sos_commands/kernel/lsmod", "lsmod"])
+def test_lsmod_stands_in_for_the_modules_table(tmp_path: Path, form: str, place: str) -> None:
+    """Sos runs lsmod and does not copy /proc/modules: the rows show what is loaded, what needs it, and what is built in."""
+    table = "Module                  Size  Used by\nkvm_intel             282624  0\nkvm                   663552  1 kvm_intel\n"
+    files = {name: text for name, text in FILES.items() if name != "proc/modules"} | {place: table}
+    snapshot = loaded(tmp_path, form, files)
+    host = Host("one", 0, None, Connection.RECORDED)
+    one = build_machines(Inventory((host,)), {"one": snapshot})["one"]
+    assert one.kvm.is_built_in("kvm_intel") is False
+    assert one.modules.users("kvm") == ("kvm_intel",)
+    assert one.kvm.needed_by("kvm_intel").surely == {"kvm"}
 
 
 def test_without_the_folders_of_other_modules_nothing_follows(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_nesting_excludes_huge_pages(l0: Machine) -> None:
 
 
 def running_on_huge_pages(l0: Machine) -> list[str]:
-    """Names of the running guests that have huge pages; none where libvirt can't be asked, for the parameters decide."""
+    """Names of the running guests that have huge pages; none where libvirt cannot be asked, since the parameters decide."""
     with suppress(Unobservable):
         return sorted(
             domain.name for domain in l0.libvirt.domains.values() if domain.has_process and domain.xml.hugepages
@@ -82,5 +82,7 @@ def running_on_huge_pages(l0: Machine) -> list[str]:
 def test_kernel_logs_why_it_refuses_both(l0: Machine) -> None:
     refused = any(REFUSAL in line for line in l0.kernel.log)
     if not refused and not (l0.kvm.nested and l0.kvm.hpage):
-        raise Unobservable("kernel log", "nobody has tried to load kvm with both options since the last boot")
+        raise Unobservable(
+            "kernel log", "kvm was not loaded with both options since the last boot, as far as the log shows"
+        )
     assert refused, "kvm was loaded with both options, and the kernel did not refuse it"

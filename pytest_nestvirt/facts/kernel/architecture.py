@@ -42,7 +42,7 @@ _FAMILIES = (
 )
 
 _OTHER_NAMES = {"amd64": "x86_64", "arm64": "aarch64", "x86": "i686", "powerpc64le": "ppc64le", "ppc64el": "ppc64le"}
-"""What distributions and Windows call them where `uname -m` says otherwise."""
+"""What distributions and Windows call them where `uname -m` prints another name."""
 
 
 def family_of(architecture: str) -> Family:

@@ -26,7 +26,7 @@ class Processor:
     """One processor of an x86 or POWER machine. None stands for a line that is missing or cannot be trusted."""
 
     vendor: str | None = None
-    """As the line `vendor_id` has it; None also where the kernel says `unknown`."""
+    """As the line `vendor_id` has it; None also where the kernel prints `unknown`."""
     family: int | None = None
     model: int | None = None
     model_name: str | None = None
@@ -41,7 +41,7 @@ class Processor:
 
 @dataclass(frozen=True, slots=True)
 class CpuInfo:
-    """What /proc/cpuinfo says. Empty strings and None stand for lines that it does not have."""
+    """The contents of /proc/cpuinfo. Lines that it lacks are empty strings and None."""
 
     family: Family
     processors: tuple[Processor, ...] = ()

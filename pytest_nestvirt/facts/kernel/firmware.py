@@ -1,4 +1,4 @@
-"""Facts about what the firmware tells the kernel."""
+"""Facts about what the firmware hands to the kernel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Firmware(Subject):
         """Names of the ACPI tables (`DMAR`, `IVRS`, `SSDT1`, ...).
 
         `Unobservable` where none is shown: a machine with ACPI has some, and container engines hide the directory, so
-        an empty one does not tell that there is no `DMAR`.
+        an empty one does not show that `DMAR` is missing.
         """
         names = frozenset(re.findall(r"^[A-Z0-9_]{4}\d*\r?$", self.read(ACPI_TABLES), re.MULTILINE))
         if not names:

@@ -18,7 +18,7 @@ _64_BIT_POWER = re.compile(r"POWER|RS64|PPC9\d0|Cell|PA6T|e5500|e6500", re.IGNOR
 
 
 class Kernel(Subject):
-    """The kernel that runs: what it was built for, which one it is, how it was started, what it said."""
+    """The kernel that runs: what it was built for, which one it is, how it was started, what it logged."""
 
     name = "kernel"
 
@@ -27,8 +27,8 @@ class Kernel(Subject):
         """The machine name of `uname -m`: x86_64, i686, ppc64le, s390x, aarch64, ...
 
         From `uname -a`, else from lscpu, else from the name of the release (`4.18.0-193.el8.x86_64`), else from the
-        shape of /proc/cpuinfo. That shape does not tell the byte order of POWER: it gives `ppc64` there, which is the
-        right family and not a claim about endianness. `Unobservable` where none of them tells.
+        shape of /proc/cpuinfo. That shape does not show the byte order of POWER: it gives `ppc64` there, which is the
+        right family and not a claim about endianness. `Unobservable` where none of them shows it.
         """
         return (
             _machine_of_uname(seen_text(self.reader, UNAME))
@@ -96,7 +96,7 @@ class Kernel(Subject):
         """A UUID that is new with every boot."""
         text = self.read("proc/sys/kernel/random/boot_id").strip()
         if not re.fullmatch(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-            raise Unobservable("proc/sys/kernel/random/boot_id", f"{text[:60]!r} is no UUID")
+            raise Unobservable("proc/sys/kernel/random/boot_id", f"{text[:60]!r} is not a UUID")
         return text
 
 
@@ -140,7 +140,7 @@ _ONLY_MACHINE = {
     Family.M68K: "m68k",
     Family.SUPERH: "sh4",
 }
-"""Of families whose members /proc/cpuinfo does not tell apart, or does not need to: no document names them."""
+"""Of families whose members /proc/cpuinfo does not distinguish, or need not: no document names them."""
 
 
 def _machine_of_ppc(info: CpuInfo) -> str:
@@ -148,7 +148,7 @@ def _machine_of_ppc(info: CpuInfo) -> str:
 
 
 def _machine_of_x86(info: CpuInfo) -> str | None:
-    """`lm` is long mode: a 32-bit kernel on such a processor cannot be told apart here. None without any flags."""
+    """`lm` is long mode: a 32-bit kernel on such a processor cannot be recognised here. None without any flags."""
     flags = info.processors[0].flags if info.processors else None
     if flags is None:
         return None

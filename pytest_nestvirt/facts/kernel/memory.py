@@ -47,5 +47,5 @@ class Memory(Subject):
 
 def _number(source: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise Unobservable(source, f"{text[:40]!r} is no number")
+        raise Unobservable(source, f"{text[:40]!r} is not a number")
     return int(text)

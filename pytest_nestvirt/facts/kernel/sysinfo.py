@@ -1,4 +1,4 @@
-r"""/proc/sysinfo of IBM Z: the stack of hypervisors as STSI tells it (arch/s390/kernel/sysinfo.c).
+r"""/proc/sysinfo of IBM Z: the stack of hypervisors as STSI reports it (arch/s390/kernel/sysinfo.c).
 
 `LPAR ...` lines describe the logical partition; `VM00 ...` to `VMnn ...` the virtual machines above it, 00 the
 innermost.

@@ -18,7 +18,7 @@ NUMBERS = (10, 232)
 """Major and minor of the device: misc, KVM_MINOR (include/linux/miscdevice.h)."""
 
 REFUSED = frozenset({"EACCES", "EPERM"})
-"""The account may not ask; says nothing about KVM."""
+"""The account may not ask, which shows nothing about KVM."""
 
 CANNOT = frozenset({"EBUSY", "ENODEV", "ENOENT", "ENXIO", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "ENOTTY", "EINVAL", "EIO"})
 """KVM does not work here: no module, no hardware support, or another hypervisor owns the processor (EBUSY)."""

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from pytest_nestvirt.facts.kvm.device import NUMBERS
 from pytest_nestvirt.observation.fact import Subject, Unobservable, fact
 
 SOURCE = "nestvirt/access"
 DEVICE = "/dev/kvm"
 
 _LINE = re.compile(
-    r"(?P<type>[-bcdlps])(?P<mode>[-rwxsStT]{9})(?P<extra>[+.@]?)\s+[0-9]+\s+(?P<owner>\S+)\s+(?P<group>\S+)\s.*?\s(?P<path>/\S+)"
+    r"(?P<type>[-bcdlps])(?P<mode>[-rwxsStT]{9})(?P<extra>[+.@]?)\s+[0-9]+\s+(?P<owner>\S+)\s+(?P<group>\S+)\s"
+    r"(?:\s*(?P<major>[0-9]+),\s*(?P<minor>[0-9]+)\s)?.*?\s(?P<path>/\S+)"
 )
 
 
@@ -35,8 +37,10 @@ class Access:
     """The nine permission bits, as in 0o660."""
     owner: str
     group: str
+    numbers: tuple[int, int] | None
+    """Major and minor of a character device; None for another kind of file."""
     has_acl: bool
-    """Whether an access control list adds to the mode (`+`); what it says is not read."""
+    """Whether an access control list adds to the mode (`+`); its entries are not read."""
 
     @property
     def users(self) -> Users:
@@ -54,10 +58,10 @@ class Permissions(Subject):
 
     @fact
     def kvm(self) -> Access:
-        """Permissions of /dev/kvm; `Unobservable` where there is none."""
+        """Permissions of /dev/kvm; `Unobservable` where there is none, and where another file has that name."""
         found = self._listed().get(DEVICE)
-        if found is None:
-            raise Unobservable(SOURCE, f"shows no {DEVICE}")
+        if found is None or found.numbers != NUMBERS:
+            raise Unobservable(SOURCE, f"shows no {DEVICE}" if found is None else f"{DEVICE} is not KVM's device")
         return found
 
     @fact
@@ -74,7 +78,7 @@ class Permissions(Subject):
     def libvirt_sockets(self) -> Mapping[str, Access]:
         """Sockets in /run/libvirt by path; empty where none is there.
 
-        A socket that everyone may open is no finding by itself: libvirt asks polkit about who is at the other end.
+        A socket that everyone may open is not a finding by itself: libvirt asks polkit about who is at the other end.
         """
         return MappingProxyType({path: access for path, access in self._listed().items() if path != DEVICE})
 
@@ -93,8 +97,14 @@ def parse_listing(text: str, source: str) -> Mapping[str, Access]:
         file = _LINE.fullmatch(line.strip())
         if file is None:
             raise Unobservable(source, f"not a line of `ls -l`: {line.strip()[:80]!r}")
-        found[file["path"]] = Access(_mode(file["mode"]), file["owner"], file["group"], file["extra"] == "+")
+        found[file["path"]] = Access(
+            _mode(file["mode"]), file["owner"], file["group"], _numbers(file), has_acl=file["extra"] == "+"
+        )
     return found
+
+
+def _numbers(file: re.Match[str]) -> tuple[int, int] | None:
+    return (int(file["major"]), int(file["minor"])) if file["type"] == "c" and file["major"] else None
 
 
 def _mode(letters: str) -> int:

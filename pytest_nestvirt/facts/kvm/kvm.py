@@ -153,11 +153,11 @@ class Kvm(Subject):
     def second_level_paging(self) -> bool:
         """Whether guests of this machine get a second level of page tables from the processor: EPT on Intel, NPT on AMD.
 
-        False where the processor does not show it, or the module was told not to use it.
+        False where the processor does not show it, or the module is configured not to use it.
         """
         name = {"kvm_intel": "ept", "kvm_amd": "npt"}.get(self.module)
         if name is None:
-            raise Unobservable(f"sys/module/{self.module}", "says nothing of second-level paging")
+            raise Unobservable(f"sys/module/{self.module}", "shows nothing about second-level paging")
         return name in self._cpu.flags and self._enabled(name, self.module)
 
     @fact
@@ -218,12 +218,15 @@ class Kvm(Subject):
 
     @fact
     def device(self) -> KvmDevice:
-        """The node /dev/kvm with its permissions; `Unobservable` if there is none."""
-        return parse_device(self.read(DEVICE))
+        """The node /dev/kvm with its permissions; `Unobservable` if there is none, or another file in its place."""
+        node = parse_device(self.read(DEVICE))
+        if not node.is_kvm:
+            raise Unobservable(DEVICE, "it is not KVM's device")
+        return node
 
     @fact
     def running(self) -> bool:
-        """Whether KVM runs: its device is there, and it answers; where nobody could ask it, its module is loaded.
+        """Whether KVM runs: its device is there, and it answers; where it could not be asked, its module is loaded.
 
         The device alone shows nothing, nor does a module that is built in: it is there also where it refused to work.
         """

@@ -23,7 +23,7 @@ def effective_files(listings: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     """Paths of the files that count, in the order they are read: by name, whatever the directory.
 
     `listings` has the names in each of `DIRECTORIES`. A file masks those of its name in directories of lower precedence,
-    whatever it says itself (an empty one, or a link to /dev/null, is the documented way to switch one off).
+    whatever is in it (an empty one, or a link to /dev/null, is the documented way to switch one off).
     """
     place: dict[str, str] = {}
     for directory in DIRECTORIES:

@@ -78,4 +78,4 @@ def _only_one(loaded: AbstractSet[str]) -> str:
     if len(loaded) == 1:
         return next(iter(loaded))
     which = " and ".join(sorted(loaded)) or "neither kvm_intel nor kvm_amd"
-    raise Unobservable("proc/cpuinfo", f"neither vendor nor flags tell which module is due, and {which} is loaded")
+    raise Unobservable("proc/cpuinfo", f"neither vendor nor flags show which module is due, and {which} is loaded")

@@ -1,7 +1,9 @@
-"""Whether the processor of a machine can run nested guests, by the rule of the RHEL 8 document (chapter 18).
+"""Whether the processor of a machine has what nested KVM needs.
 
-Intel processors need `vmx` and `ept`, AMD processors `svm` and `npt`, IBM Z `sie`; POWER needs a POWER9 that runs as
-one. Everything else is not named there. What cannot be read is unknown: a doubt never becomes a yes.
+Intel processors need `vmx` and `ept`, AMD processors `svm` and `npt`, IBM Z `sie`, POWER a POWER9 that runs as one with the radix MMU.
+Those are the architectures on which the kernels of today's documents nest; makers that clone Intel's or AMD's extensions are
+neither confirmed nor denied. What cannot be read is unknown: a doubt never becomes a yes. Whether a document names a machine is not
+decided here: `applies` in its requirements does that.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def nested_capability(info: CpuInfo, log: Sequence[str] = (), xen: XenRole = Xen
         case Family.UNKNOWN:
             return _unknown("/proc/cpuinfo is empty or of no architecture known here")
         case other:
-            return _no(f"architecture {other} is not named by the document")
+            return _no(f"KVM nests on x86, IBM Z and POWER9; this is {other}")
 
 
 def _yes(why: str) -> NestedCapability:
@@ -115,12 +117,12 @@ def _x86_flags(info: CpuInfo) -> NestedCapability:
 
 
 def _of_no_named_vendor(processors: Sequence[Processor], vendor: str) -> NestedCapability:
-    """Hygon, Zhaoxin, Centaur and the rest: without the flags surely not, with them nobody says."""
+    """Hygon, Zhaoxin, Centaur and the rest: without the flags surely not, with them it is not known."""
     judged = [_judge_flags(processors, need) for need in (INTEL, AMD)]
     if all(answer.capable is Capable.NO for answer in judged):
         return _no(f"{vendor}: neither vmx and ept nor svm and npt on every processor")
     unread = next((answer for answer in judged if answer.capable is Capable.UNKNOWN), None)
-    return unread or _unknown(f"{vendor}: the document names Intel and AMD only")
+    return unread or _unknown(f"{vendor}: known of Intel and AMD only")
 
 
 def _of_two_vendors(processors: Sequence[Processor]) -> NestedCapability:
@@ -131,7 +133,7 @@ def _of_two_vendors(processors: Sequence[Processor]) -> NestedCapability:
 
 
 def _need_by_flags(processors: Sequence[Processor]) -> _Need | None:
-    """Where no vendor is named, the extension that is there tells whose rule it is; None if there is none."""
+    """Where no vendor is named, the extension that is there shows whose rule it is; None if there is none."""
     extensions = frozenset[str]().union(*(cpu.flags or () for cpu in processors)) & {"vmx", "svm"}
     return {frozenset({"vmx"}): INTEL, frozenset({"svm"}): AMD}.get(extensions)
 
@@ -160,11 +162,11 @@ def _judge_flags(processors: Sequence[Processor], need: _Need) -> NestedCapabili
 
 
 def _what_lacks(listed: Sequence[Tokens], need: _Need, processors: int) -> str:
-    told = [
+    counts = [
         f"{flag} on {_n_of(sum(flag in flags for flags in listed), processors)}"
         for flag in (need.extension, need.paging)
     ]
-    return f"{need.vendor}: {', '.join(told)}"
+    return f"{need.vendor}: {', '.join(counts)}"
 
 
 def _n_of(have: int, processors: int) -> str:
@@ -206,7 +208,7 @@ def _power_processor(cpu: Processor, mmu: str) -> NestedCapability:
 
 
 def _power9(silicon: int | None, posed: int | None, mmu: str) -> NestedCapability:
-    """A POWER9, or what says it is one: nested KVM-HV needs it to run as one and with the radix MMU."""
+    """A POWER9, or what claims to be one: nested KVM-HV needs it to run as one and with the radix MMU."""
     if silicon is None or posed is None:
         return _unknown("POWER9 by name or by version register only: the other is missing")
     if posed != silicon:

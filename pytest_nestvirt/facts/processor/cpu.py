@@ -13,6 +13,7 @@ from pytest_nestvirt.facts.processor.power import PowerCpu, power_cpu
 from pytest_nestvirt.facts.processor.xen_role import xen_role
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
 from pytest_nestvirt.observation.partial import seen_log
+from pytest_nestvirt.observation.unknown import attempt, if_known
 
 __all__ = ["Capable", "Cpu", "NestedCapability", "PowerCpu"]
 
@@ -136,11 +137,10 @@ class Cpu(Subject):
 
     @fact
     def nested(self) -> NestedCapability:
-        """Whether the processors can run nested guests by the rule of the RHEL 8 document, and why. Never raises."""
-        try:
-            info = self.info
-        except Unobservable as unknown:
-            return NestedCapability(Capable.UNKNOWN, str(unknown))
+        """Whether the processors can run nested guests and why: whether they have what nested KVM needs. Never raises."""
+        info = attempt(lambda: self.info)
+        if isinstance(info, Unobservable):
+            return NestedCapability(Capable.UNKNOWN, str(info))
         return self._contradiction(info) or nested_capability(info, self._log(info), xen_role(self.reader))
 
     def _log(self, info: CpuInfo) -> list[str]:
@@ -149,26 +149,23 @@ class Cpu(Subject):
 
     def _contradiction(self, info: CpuInfo) -> NestedCapability | None:
         """A /proc/cpuinfo of another machine than `uname` speaks of (user-mode emulation, mix-ups) proves nothing."""
-        try:
-            architecture = self.kernel.architecture
-        except Unobservable:
-            return None
-        if info.family in {Family.UNKNOWN, family_of(architecture)}:
+        architecture = if_known(lambda: self.kernel.architecture)
+        if architecture is None or info.family in {Family.UNKNOWN, family_of(architecture)}:
             return None
         return NestedCapability(Capable.UNKNOWN, f"/proc/cpuinfo is of {info.family}, the kernel of {architecture}")
 
     def _of_every(self, line: str, read: Callable[[Processor], T | None]) -> tuple[T, ...]:
         values = [read(cpu) for cpu in self.info.processors]
-        told = tuple(value for value in values if value is not None)
-        if len(told) < len(values) or not told:
-            raise Unobservable(SOURCE, f"{len(told)} of {len(values)} processors have a readable line {line!r}")
-        return told
+        known = tuple(value for value in values if value is not None)
+        if len(known) < len(values) or not known:
+            raise Unobservable(SOURCE, f"{len(known)} of {len(values)} processors have a readable line {line!r}")
+        return known
 
     def _same(self, line: str, read: Callable[[Processor], T | None]) -> T:
-        told = dict.fromkeys(self._of_every(line, read))
-        if len(told) > 1:
-            raise Unobservable(SOURCE, f"processors differ in {line!r}: {', '.join(map(str, told))}")
-        return next(iter(told))
+        values = dict.fromkeys(self._of_every(line, read))
+        if len(values) > 1:
+            raise Unobservable(SOURCE, f"processors differ in {line!r}: {', '.join(map(str, values))}")
+        return next(iter(values))
 
 
 def _in_every(sets: Iterable[Tokens]) -> Tokens:

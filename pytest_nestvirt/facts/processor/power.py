@@ -27,7 +27,7 @@ _GENERATION_BY_PVR = {
 
 @dataclass(frozen=True, slots=True)
 class PowerCpu:
-    """What a POWER machine says of its processors.
+    """What a POWER machine shows of its processors.
 
     `POWER9, altivec supported` is unmarked (bare metal), `POWER9 (raw)` a guest without a compatibility mode,
     `POWER9 (architected)` a guest in the logical mode of that name, and `POWER8 (architected)` on a POWER9's version
@@ -39,7 +39,7 @@ class PowerCpu:
     mode: str
     """`raw`, `architected` or `unmarked`."""
     platform: str
-    """`PowerNV` (bare metal under OPAL), `pSeries` (a guest of KVM or PowerVM), or what else is said; may be empty."""
+    """`PowerNV` (bare metal under OPAL), `pSeries` (a guest of KVM or PowerVM), or another name; may be empty."""
     mmu: str
     """`Radix` or `Hash`; empty where the kernel does not say (before 4.11)."""
     power8_compat: bool
@@ -49,7 +49,7 @@ class PowerCpu:
 
 
 def power_cpu(info: CpuInfo) -> PowerCpu | None:
-    """The processors as one, since a POWER machine has one kind; None if they differ or are no POWER processors."""
+    """The processors as one, since a POWER machine has one kind; None if they differ or are not POWER processors."""
     seen = {(cpu.power_name, cpu.pvr) for cpu in info.processors}
     return _describe(info, info.processors[0]) if len(seen) == 1 else None
 
@@ -76,7 +76,7 @@ def posed_generation(cpu: Processor) -> int | None:
 
 
 def silicon_generation(cpu: Processor) -> int | None:
-    """What the version register says; None if it is missing or not that of a POWER server processor known here."""
+    """The generation in the version register; None if it is missing or not that of a POWER server processor known here."""
     return None if cpu.pvr is None else _GENERATION_BY_PVR.get(cpu.pvr >> 16)
 
 

@@ -1,6 +1,6 @@
 """What a machine is to a Xen hypervisor, if there is one.
 
-/proc/xen exists in every domain of a current kernel (drivers/xen/xenfs), so it tells that there is a Xen, not which
+/proc/xen exists in every domain of a current kernel (drivers/xen/xenfs), so it shows that there is a Xen, not which
 kind of domain this is. The kinds matter: a paravirtualized domain sees the host's processor flags and cannot use them,
 dom0 shares the processor with Xen, and a hardware-virtualized one has what its virtual processor offers.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from pytest_nestvirt.observation.fact import Reader, Unobservable
+from pytest_nestvirt.observation.fact import Reader
 from pytest_nestvirt.observation.partial import seen_log, seen_lscpu, seen_text
+from pytest_nestvirt.observation.unknown import if_known
 from pytest_nestvirt.snapshot.snapshot import Section, Status
 
 DOM0_FEATURE = 1 << 11
@@ -35,18 +36,18 @@ class XenRole(StrEnum):
 
 def xen_role(reader: Reader) -> XenRole:
     """Read whatever a Xen domain shows of itself; `NONE` where nothing was seen. Never raises."""
-    try:
-        traces = [section for section in reader.under("proc/xen/") if section.status in _THERE]
-    except Unobservable:
+    below = if_known(lambda: reader.under("proc/xen/"))
+    if below is None:
         return XenRole.NONE
+    traces = [section for section in below if section.status in _THERE]
     features = _features(seen_text(reader, "sys/hypervisor/properties/features"))
     if "control_d" in seen_text(reader, "proc/xen/capabilities").replace(",", " ").split() or features & DOM0_FEATURE:
         return XenRole.DOM0
-    if features & TRANSLATED_FEATURE or _says_hvm(reader):
+    if features & TRANSLATED_FEATURE or _shows_hvm(reader):
         return XenRole.HVM
-    if _says_pv(reader) or any(map(_is_domain_file, traces)):
+    if _shows_pv(reader) or any(map(_is_domain_file, traces)):
         return XenRole.PV
-    return XenRole.UNCLEAR if traces or _says_xen(reader) else XenRole.NONE
+    return XenRole.UNCLEAR if traces or _shows_xen(reader) else XenRole.NONE
 
 
 def _features(text: str) -> int:
@@ -58,7 +59,7 @@ def _is_domain_file(section: Section) -> bool:
     return not section.name.endswith("/") or bool(section.text.strip())
 
 
-def _says_hvm(reader: Reader) -> bool:
+def _shows_hvm(reader: Reader) -> bool:
     dmi = [seen_text(reader, f"sys/class/dmi/id/{name}") for name in ("product_name", "sys_vendor", "bios_vendor")]
     return (
         any(value.startswith(("HVM domU", "Xen")) for value in dmi)
@@ -67,7 +68,7 @@ def _says_hvm(reader: Reader) -> bool:
     )
 
 
-def _says_pv(reader: Reader) -> bool:
+def _shows_pv(reader: Reader) -> bool:
     paravirtual = re.search(
         r"Hypervisor detected: Xen PV\b|paravirtualized kernel on Xen(?: PV)?\s*$", seen_log(reader), re.MULTILINE
     )
@@ -76,7 +77,7 @@ def _says_pv(reader: Reader) -> bool:
     )
 
 
-def _says_xen(reader: Reader) -> bool:
+def _shows_xen(reader: Reader) -> bool:
     return (
         seen_text(reader, "sys/hypervisor/type") == "xen"
         or _lscpu_vendor_is_xen(reader)
