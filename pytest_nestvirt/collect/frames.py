@@ -40,9 +40,11 @@ def parse_frames(stdout: bytes, nonce: str) -> tuple[dict[str, Section], bool]:
     sections: dict[str, Section] = {}
     frames = _frames(b"\n" + stdout, b"\n@" + nonce.encode("ascii"))
     announced = next((f.body.strip() for f in frames if f.name == END and f.status is Status.OK), b"")
-    for frame in frames:
-        if frame.name != END:
-            sections.setdefault(frame.name, _section(frame))
+    for section in (_section(frame) for frame in frames if frame.name != END):
+        if sections.setdefault(section.name, section) != section:
+            sections[section.name] = Section(
+                section.name, Status.FAILED, error="it came twice, with different contents"
+            )
     return sections, announced == str(len(frames)).encode()
 
 

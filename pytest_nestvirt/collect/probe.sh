@@ -308,7 +308,13 @@ container() {
   esac
 }
 
-# The machines that QEMU runs here. Its guest agent and its tools have other names than these.
+# called_qemu PROGRAM: whether a process with that argv[0] is QEMU. Its guest agent and its tools have other names than these.
+called_qemu() {
+  case ${1##*/} in qemu-system-* | qemu-kvm | kvm) ;; *) return 1 ;; esac
+}
+
+# The machines that QEMU runs here, by the names of processes; of those that were given another name (-name process=NAME), by their
+# first argument. A process that has ended and waits for its parent has no arguments left.
 qemu() {
   pids=
   for p in /proc/[0-9]*/comm; do
@@ -321,11 +327,19 @@ qemu() {
         ;;
     esac
   done
+  # shellcheck disable=SC2013 # these paths hold no blanks
+  for p in $(grep -lE 'qemu-system-|qemu-kvm|kvm' /proc/[0-9]*/cmdline 2>/dev/null); do
+    p=${p%/cmdline} p=${p##*/}
+    case $nl$pids in *"$nl$p$nl"*) continue ;; esac
+    v=$({ tr '\n\000' ' \n' <"/proc/$p/cmdline"; } 2>/dev/null)
+    if called_qemu "${v%%"$nl"*}"; then pids=$pids$p$nl; fi
+  done
   if [ "$uid" != 0 ] && ! [ -r /proc/1/comm ]; then put denied - nestvirt/qemu/ '/proc hides the processes of others'
   else put ok - nestvirt/qemu/ "$pids"; fi
   for p in $pids; do
     v=$({ tr '\n\000' ' \n' <"/proc/$p/cmdline"; } 2>&1)
     judge $?
+    if [ "$st" = ok ] && [ -z "$v" ]; then st=missing v='it has ended'; fi
     put "$st" - "nestvirt/qemu/$p" "$v$nl"
   done
 }
@@ -447,7 +461,7 @@ packages() {
       libvirt-daemon libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients libvirt0 virtinst virt-manager \
       cpu-checker bridge-utils ovmf 2>/dev/null)
     x=$?
-    good='install ok installed '
+    good='install ok installed ' none=1
   elif has rpm; then
     v=$(within 30 rpm -q --qf '. %{NAME} %{VERSION}-%{RELEASE}\n' kernel kernel-core kernel-default kernel-alt qemu-kvm \
       qemu-kvm-core qemu-kvm-common qemu-kvm-ma qemu-kvm-rhev qemu-kvm-ev qemu libvirt libvirt-libs libvirt-daemon \
@@ -456,12 +470,13 @@ packages() {
       centos-stream-release cloudlinux-release eurolinux-release oraclelinux-release rocky-release sl-release \
       springdale-release 2>/dev/null)
     x=$?
-    good='. '
+    good='. ' none=0
   else
     put missing - $k 'neither rpm nor dpkg is there'
     return
   fi
-  # Both end with an error when a single one is not installed, so what they printed decides.
+  # Both end with an error when a single one is not installed, so what they printed decides, unless they were ended half-way. rpm
+  # prints a line for each that is not installed, dpkg-query prints none.
   found=
   set -f
   IFS=$nl
@@ -470,7 +485,9 @@ packages() {
   done
   set +f
   IFS=$ifs
-  if [ -z "$v" ] && [ "$x" -gt 1 ]; then put failed $x $k "the package manager ended with $x"; else put ok $x $k "$found"; fi
+  if [ "$x" -ge 124 ] || { [ -z "$v" ] && [ "$x" -gt "$none" ]; }; then
+    put failed $x $k "the package manager ended with $x"
+  else put ok $x $k "$found"; fi
 }
 
 # quoted TEXT: into r, as virsh reads it inside double quotes.

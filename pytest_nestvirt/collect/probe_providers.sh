@@ -71,7 +71,7 @@ proxmox() {
   number=0
   for p in $vms; do
     number=$((number + 1))
-    if [ "$number" -gt 400 ]; then break; fi
+    if [ "$number" -gt 400 ]; then put truncated - nestvirt/proxmox/files 'more machines than are read'; break; fi
     v=$(within 10 "$@" sed -n '/^\[/q
 /^\(args\|bios\|cores\|cpu\|hostpci[0-9]*\|hotplug\|kvm\|machine\|memory\|name\|net[0-9]*\|numa\|ostype\|sockets\|template\|vmgenid\):/p' \
       "/etc/pve/qemu-server/$p.conf" 2>&1)

@@ -67,7 +67,7 @@ secure_boot() {
 }
 
 rotational() {
-  k=nestvirt/rotational disks=
+  k=nestvirt/rotational disks='' unread=''
   if ! [ -d /sys/block ]; then put missing - $k '/sys/block is not there'; return; fi
   for p in /sys/block/*/queue/rotational; do
     d=${p#/sys/block/}
@@ -77,11 +77,11 @@ rotational() {
       *)
         l=
         { read -r l <"$p"; } 2>/dev/null
-        if [ -n "$l" ]; then disks="$disks$d $l$nl"; fi
+        if [ -n "$l" ]; then disks="$disks$d $l$nl"; else unread="$unread $d"; fi
         ;;
     esac
   done
-  put ok - $k "$disks"
+  if [ -n "$unread" ]; then put failed - $k "not readable of:$unread"; else put ok - $k "$disks"; fi
 }
 
 disk_free() {

@@ -29,7 +29,10 @@ class Packages(Subject):
         """Version (of an rpm: version-release) by name; of several installed versions the last one listed."""
         for source, shape in _SHAPES.items():
             if self.reader.under(source):
-                return MappingProxyType(dict(parse_packages(self.read(source), shape)))
+                found = dict(parse_packages(self.read(source), shape))
+                if not found and source != PACKAGES:
+                    raise Unobservable(source, "lists no package, so the package manager gave no answer")
+                return MappingProxyType(found)
         raise Unobservable(PACKAGES, "not collected")
 
 
