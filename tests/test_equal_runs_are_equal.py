@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 from small_runs import MACHINE, inventory, record, run_pytest, suite
 
+from pytest_nestvirt.catalogue.load_catalogue import load_catalogue
+from pytest_nestvirt.catalogue.requirement import Suite
 from pytest_nestvirt.collect.fleet import collect_fleet
+from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.machine import build_machines
-from pytest_nestvirt.inventory.load_inventory import load_inventory
-from pytest_nestvirt.observation.fact import facts_of
+from pytest_nestvirt.inventory.load_inventory import load_inventory, local_inventory
+from pytest_nestvirt.observation.fact import facts_of, observing
 from pytest_nestvirt.observation.render import render, without_addresses
 from pytest_nestvirt.observation.unknown import attempt
 from pytest_nestvirt.run.assertion_text import assertion_text
-from pytest_nestvirt.snapshot.archive import load_recorded
+from pytest_nestvirt.run.plan import Plan
+from pytest_nestvirt.run.results import identity
+from pytest_nestvirt.run.suite_paths import suite_folders
+from pytest_nestvirt.snapshot.archive import load, load_recorded, save
+from pytest_nestvirt.snapshot.snapshot import Snapshot
 from pytest_nestvirt.transport.pool import Transports
 
 INVENTORIES = Path(__file__).parents[1] / "inventories"
@@ -55,6 +62,39 @@ def test_two_runs_differ_in_their_timing_only(tmp_path: Path) -> None:
     reasons = {case["requirement"]: case["reason"] for case in reports[0]["cases"]}
     assert "'a', 'b', 'c', 'd', 'e', 'f'" in reasons["HOUSE-VMX"]
     assert reports[0] == reports[1]
+
+
+def everything(snapshot: Snapshot, suites: tuple[Suite, ...]) -> tuple[object, ...]:
+    """What verdicts are made of: every fact of the machine with its sources, and what is planned for it and why."""
+    hosts = local_inventory()
+    machines = build_machines(hosts, {hosts.hosts[0].name: snapshot})
+    with observing() as seen:
+        for machine in machines.values():
+            for subject in machine.subjects:
+                for fact in facts_of(type(subject)):
+                    attempt(lambda subject=subject, fact=fact: getattr(subject, fact))  # type: ignore[misc]
+    facts = [(each.fact, render(each.value), repr(each.value), each.sources) for each in seen]
+    planned = [
+        (key, entry.fate, entry.because, entry.stance)
+        for key, entry in Plan(suites, machines.values(), unreachable={}).entries.items()
+    ]
+    return facts, planned, [identity(machine) for machine in machines.values()]
+
+
+def test_a_replayed_machine_is_the_machine_that_was_looked_at(tmp_path: Path) -> None:
+    """This machine, looked at live and replayed from a directory and from an archive: only `origin` differs."""
+    hosts = local_inventory()
+    (collected,) = collect_fleet(hosts, Transports(hosts, load_recorded).of, load_recorded, threads=1).values()
+    live = collected.snapshot
+    assert live is not None
+    suites = load_catalogue(suite_folders([embedded("suites")])).suites
+    expected = everything(live, suites)
+    assert len(expected[0]) > 100  # type: ignore[arg-type]
+    for form in ("host", "host.tar.xz"):
+        save(live, tmp_path / form)
+        replayed = load(tmp_path / form)
+        assert replayed.origin is not live.origin
+        assert everything(replayed, suites) == expected
 
 
 @pytest.mark.parametrize("name", ["recorded", "recorded-violations", "recorded-lab"])

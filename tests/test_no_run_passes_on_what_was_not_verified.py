@@ -93,7 +93,7 @@ WITHOUT_A_CHECK = {
 
 @pytest.mark.parametrize("claim", WITHOUT_A_CHECK)
 def test_a_requirement_without_a_check_is_an_error(tmp_path: Path, claim: str) -> None:
-    """What is due and can be verified needs a check: an error of the suite, which leaves the chain undecided."""
+    """What is due and can be verified needs a check: an error of the suite, which fails the run."""
     others = CHECKS.replace('@requirement("HOUSE-VMX")\ndef test_vmx(l0: Machine) -> None:\n' + BODY, "")
-    _, verdict, state = _run(tmp_path, others + WITHOUT_A_CHECK[claim], conforming=True)
-    assert (verdict, state) == ("error", "undecided")
+    done = _run(tmp_path, others + WITHOUT_A_CHECK[claim], conforming=True)
+    assert done == (pytest.ExitCode.TESTS_FAILED, "error", "undecided")

@@ -179,7 +179,7 @@ class GuestPve(DefinedGuest[ProxmoxNode]):
 
     def _offered(self, cpu_on: Callable[[str], GuestCpu]) -> bool:
         """Whether a processor has the extension of the node's, or either of them where it has both or neither anyway."""
-        own = if_known(lambda: EXTENSION[self.parent.cpu.vendor])
+        own = if_known(lambda: EXTENSION.get(self.parent.cpu.vendor))
         offered = {cpu_on(name).offers(name) for name in ([own] if own else EXTENSIONS)}
         if len(offered) != 1:
             raise Unobservable(
