@@ -58,16 +58,19 @@ def test_virt_host_validate_finds_the_guest_fit(l1: Machine) -> None:
         raise Unobservable("guest.host_validate", f"does not list {', '.join(absent)}")
 
 
+def _setting(l0: Machine, l1: Machine) -> str:
+    match l0.declared.provider:
+        case "vsphere":
+            return f"hardware version and vhv.enable are {describe(l1, 'vmx.hardware_version', 'vmx.vhv_enable')}"
+        case "proxmox":
+            return f"the processor type is {describe(l1, 'pve.cpu_type')}"
+        case _:
+            return f"<cpu> has mode {describe_cpu_mode(l1)}"
+
+
 @requirement("VR-TS-NOT-DETECTED")
 def test_guest_is_given_the_extension(l0: Machine, l1: Machine) -> None:
-    describe_setting = {
-        "libvirt": lambda: f"<cpu> has mode {describe_cpu_mode(l1)}",
-        "vsphere": lambda: (
-            f"hardware version and vhv.enable are {describe(l1, 'vmx.hardware_version', 'vmx.vhv_enable')}"
-        ),
-        "proxmox": lambda: f"the processor type is {describe(l1, 'pve.cpu_type')}",
-    }[l0.declared.provider]
-    assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {describe_setting()}"
+    assert EXTENSIONS & l1.cpu.flags, f"{l1.name} shows neither vmx nor svm; {_setting(l0, l1)}"
 
 
 @requirement("VR-TS-SLOW")
