@@ -16,6 +16,7 @@ from pytest_nestvirt.collect.windows_probe import SECONDS
 from pytest_nestvirt.facts.system.windows import HyperVRequirements, Windows, parse_objects, parse_properties
 from pytest_nestvirt.inventory.host import Deadlines
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import if_known
 from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.transport.base import Completed
 
@@ -126,11 +127,48 @@ def test_an_unknown_state_is_unknown(features: object) -> None:
 
 def test_the_service_runs_or_is_not_there() -> None:
     """An answer without vmms says that there is no such service."""
-    assert windows(services={"Name": "vmms", "State": "Running"}).hyperv_running
-    assert not windows(services={"Name": "vmms", "State": "Stopped"}).hyperv_running
-    assert not windows(services="").hyperv_running
+    assert windows(services={"Name": "vmms", "State": "Running"}).service_running
+    assert not windows(services={"Name": "vmms", "State": "Stopped"}).service_running
+    assert not windows(services="").service_running
     with pytest.raises(Unobservable):
-        _ = windows(services=Status.FAILED).hyperv_running
+        _ = windows(services=Status.FAILED).service_running
+
+
+GUID = "5A1E3C7B-0F3B-4F7E-9D55-3C0C7E0B9A11"
+
+
+@pytest.mark.parametrize(
+    "counters, machines, runs",
+    [
+        ({"LogicalProcessors": 8, "Partitions": 1}, "", True),
+        ([{"LogicalProcessors": 8, "Partitions": 3}], Status.FAILED, True),
+        ("", [{"Name": "WIN10", "EnabledState": 2}, {"Name": GUID, "EnabledState": 2}], True),
+        (Status.FAILED, {"Name": GUID.lower(), "EnabledState": 2}, True),
+        ("", {"Name": "WIN10", "EnabledState": 2}, None),
+        ("", [{"Name": "WIN10", "EnabledState": 2}, {"Name": GUID, "EnabledState": 3}], None),
+        ({"LogicalProcessors": 0, "Partitions": 0}, "", None),
+        ({"LogicalProcessors": True, "Partitions": "1"}, "", None),
+        (Status.FAILED, Status.FAILED, None),
+        ("", "", None),
+    ],
+)
+def test_hyper_v_runs_only_where_it_shows_itself(counters: object, machines: object, runs: bool | None) -> None:
+    """By its counters or a machine that runs; an installed feature, vmms and a boot entry are there without it."""
+    told = windows(
+        computer_system={"HypervisorPresent": True},
+        services={"Name": "vmms", "State": "Running"},
+        optional_features={"Name": "Microsoft-Hyper-V", "InstallState": 1},
+        hypervisor_counters=counters,
+        virtual_machines=machines,
+        **{"bcdedit.txt": BOOT + "hypervisorlaunchtype    Auto\r\n"},
+    )
+    assert if_known(lambda: told.runs_hypervisor) is runs
+
+
+def test_without_a_hypervisor_hyper_v_does_not_run() -> None:
+    """Whatever was left from when it did."""
+    left = {"LogicalProcessors": 8, "Partitions": 1}
+    assert not windows(computer_system={"HypervisorPresent": False}, hypervisor_counters=left).runs_hypervisor
 
 
 @pytest.mark.parametrize(
@@ -208,7 +246,7 @@ def test_any_answer_is_parsed_or_unknown(text: str) -> None:
         with contextlib.suppress(Unobservable):
             parse()
     told = windows(optional_features=text, services=text, computer_system=text)
-    for name in ("hyperv_enabled", "hyperv_running", "hypervisor_present"):
+    for name in ("hyperv_enabled", "service_running", "hypervisor_present"):
         with contextlib.suppress(Unobservable):
             assert isinstance(getattr(told, name), bool)
 

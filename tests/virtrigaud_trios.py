@@ -197,6 +197,10 @@ def _windows(present: bool, **sections: object) -> Recorded:
     return Recorded("L1", {f"nestvirt/windows/{name}.json": json.dumps(value) for name, value in objects.items()})
 
 
+ROOT: dict[str, object] = {"hypervisor_counters": {"LogicalProcessors": 8, "Partitions": 1}}
+"""Of a Windows that is the root partition of its own Hyper-V."""
+
+
 def _running(state: str = "Running") -> dict[str, object]:
     return {
         "optional_features": [{"Name": "Microsoft-Hyper-V", "InstallState": 1}],
@@ -209,12 +213,13 @@ def of_windows() -> Iterator[Trio]:
     host = vsphere_chain()[0]
     lacking = {"VMMonitorModeExtensions": False, "VirtualizationFirmwareEnabled": False}
     bare = _windows(False, processor={**lacking, "SecondLevelAddressTranslationExtensions": False})
-    detected = (host, _windows(True, **_running("Stopped")))
-    yield Trio("VR-VER-WIN-SYSTEMINFO", TOLD, (host, _windows(True, **_running())), (host, bare), detected)
+    detected = (host, _windows(True, **_running()))
+    yield Trio("VR-VER-WIN-SYSTEMINFO", MUST, (host, _windows(True, **ROOT)), (host, bare), detected)
     boot: Texts = {"nestvirt/windows/bcdedit.txt": "identifier  {current}\npath x\nhypervisorlaunchtype    Auto\n"}
-    works = _windows(True, **_running()).having(boot)
+    works = _windows(True, **ROOT).having(boot)
     off = works.having({"nestvirt/windows/bcdedit.txt": "identifier  {current}\nhypervisorlaunchtype    Off\n"})
-    yield Trio("VR-VER-WIN-COMPUTERINFO", TOLD, (host, works), (host, off), detected)
+    unproven = (host, _windows(True, **_running()).having(boot))
+    yield Trio("VR-VER-WIN-COMPUTERINFO", MUST, (host, works), (host, off), unproven)
 
 
 def virtrigaud_trios() -> Iterator[Trio]:

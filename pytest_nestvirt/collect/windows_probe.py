@@ -18,8 +18,8 @@ $u=New-Object Text.UTF8Encoding $false
 $script:c=1
 function W($t){$b=$u.GetBytes($t);$o.Write($b,0,$b.Length)}
 function F($s,$n,$d){$l=$u.GetByteCount($d);W "`n@NONCE $s - $l nestvirt/windows/$n`n$d";$script:c++}
-function Q($n,$k,$p){
-try{F 'ok' "$n.json" ([string](Get-CimInstance -Query "SELECT * FROM $k"|Select-Object -Property $p|ConvertTo-Json -Compress))}
+function Q($n,$k,$p,$s='root/cimv2'){
+try{F 'ok' "$n.json" ([string](Get-CimInstance -Namespace $s -Query "SELECT * FROM $k"|Select-Object -Property $p|ConvertTo-Json -Compress))}
 catch{F 'failed' "$n.json" ([string]$_.Exception.Message)}}
 function T($n,$c){
 try{$global:LASTEXITCODE=0;$d=[string]((&$c) -join "`n")
@@ -34,6 +34,8 @@ Q 'bios' 'Win32_BIOS' @('Manufacturer','Name','Version','SMBIOSBIOSVersion')
 Q 'services' "Win32_Service WHERE Name='vmms'" @('Name','State','StartMode')
 T 'bcdedit.txt' {bcdedit /enum '{current}'}
 Q 'optional_features' "Win32_OptionalFeature WHERE Name LIKE 'Microsoft-Hyper-V%'" @('Name','InstallState')
+Q 'hypervisor_counters' 'Win32_PerfRawData_HvStats_HyperVHypervisor' @('LogicalProcessors','Partitions')
+Q 'virtual_machines' 'Msvm_ComputerSystem' @('Name','EnabledState') 'root/virtualization/v2'
 T 'systeminfo.txt' {systeminfo}
 W "`n@NONCE ok - - end`n$script:c`n@NONCE .`n"
 $o.Flush()
@@ -61,8 +63,8 @@ def windows_command(nonce: str) -> str:
 
 
 def looks_like_windows(exit_code: int, stdout: bytes, stderr: bytes) -> bool:
-    """Whether what came instead of frames is what a Windows shell says of a command `sh` that it does not have."""
-    said = (stdout + b"\n" + stderr).decode("utf-8", errors="replace")
-    if _SIGNS.search(said):
+    """Whether what came instead of frames is what a Windows shell prints for a command `sh` that it does not have."""
+    printed = (stdout + b"\n" + stderr).decode("utf-8", errors="replace")
+    if _SIGNS.search(printed):
         return True
-    return exit_code not in {0, _NOT_FOUND_BY_POSIX} and _QUOTED_SH.search(said) is not None
+    return exit_code not in {0, _NOT_FOUND_BY_POSIX} and _QUOTED_SH.search(printed) is not None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_nestvirt.observation.fact import Subject, Unobservable, fact
+from pytest_nestvirt.observation.unknown import known_or
 
 SOURCE = "nestvirt/windows/operating_system.json"
 SYSTEM = "nestvirt/windows/computer_system.json"
@@ -17,11 +18,19 @@ FEATURES = "nestvirt/windows/optional_features.json"
 SERVICES = "nestvirt/windows/services.json"
 BOOT = "nestvirt/windows/bcdedit.txt"
 SYSTEM_INFO = "nestvirt/windows/systeminfo.txt"
+COUNTERS = "nestvirt/windows/hypervisor_counters.json"
+MACHINES = "nestvirt/windows/virtual_machines.json"
 
 HYPER_V = "Microsoft-Hyper-V"
 
 _INSTALLED = {"1": True, "enabled": True, "2": False, "disabled": False, "3": False, "absent": False}
 """Win32_OptionalFeature.InstallState: 1 enabled, 2 disabled, 3 absent, 4 unknown; or its names."""
+
+_GUID = re.compile(r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}", re.IGNORECASE)
+"""Msvm_ComputerSystem.Name of a virtual machine; that of the host itself is the computer's name."""
+
+_RUNS = 2
+"""Msvm_ComputerSystem.EnabledState of a machine that runs; 3 is off, 6 saved, 9 paused."""
 
 _LAUNCH = re.compile(r"^hypervisorlaunchtype\s+(?P<type>\w+)\s*$", re.MULTILINE | re.IGNORECASE)
 _ELEMENT = re.compile(r"^(?:identifier|device|path)\s+\S", re.MULTILINE | re.IGNORECASE)
@@ -88,14 +97,14 @@ class Windows(Subject):
         value = parse_properties(self.read(SYSTEM), SYSTEM).get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
-        raise Unobservable(SYSTEM, f"{name} is no amount: {str(value)[:40]!r}")
+        raise Unobservable(SYSTEM, f"{name} is not an amount: {str(value)[:40]!r}")
 
     @fact
     def requirements(self) -> HyperVRequirements:
         """What Hyper-V requires. `Unobservable` where a hypervisor is present: Windows does not look then."""
         if self.hypervisor_present:
             raise Unobservable(
-                PROCESSOR, "a hypervisor has been detected, so Windows does not tell what Hyper-V requires"
+                PROCESSOR, "a hypervisor has been detected, so Windows does not show what Hyper-V requires"
             )
         processors = parse_objects(self.read(PROCESSOR), PROCESSOR)
         monitor, firmware, slat = (
@@ -122,12 +131,48 @@ class Windows(Subject):
         raise Unobservable(FEATURES, f"does not name {HYPER_V}")
 
     @fact
-    def hyperv_running(self) -> bool:
-        """Whether the service of Hyper-V, vmms, runs; False where there is no such service."""
+    def service_running(self) -> bool:
+        """Whether the management service of Hyper-V, vmms, runs; False where there is no such service.
+
+        It runs whether or not the hypervisor does: it is vmms that reports that a virtual machine cannot be started.
+        """
         for service in parse_objects(self.read(SERVICES), SERVICES, empty=True):
             if str(service.get("Name", "")).lower() == "vmms":
                 return str(service.get("State", "")).lower() == "running"
         return False
+
+    @fact
+    def runs_hypervisor(self) -> bool:
+        """Whether Windows runs on a hypervisor of its own, its Hyper-V, and not only on the one below the machine.
+
+        A virtual machine of its Hyper-V that runs shows it, and so do the hypervisor's counters, which only the root
+        partition can read. False where no hypervisor is present. `Unobservable` where neither shows it: `HypervisorPresent`
+        is true in every virtual machine, and an installed feature, a service that runs and a boot entry prove nothing.
+        """
+        if not self.hypervisor_present:
+            return False
+        shown = (
+            known_or(self._has_running_machine, otherwise=False),
+            known_or(self._is_root_partition, otherwise=False),
+        )
+        if not any(shown):
+            raise Unobservable(
+                COUNTERS,
+                "a hypervisor is present, and nothing shows that it is Hyper-V of this Windows and not one below it",
+            )
+        return True
+
+    def _has_running_machine(self) -> bool:
+        machines = parse_objects(self.read(MACHINES), MACHINES, empty=True)
+        return any(
+            _GUID.fullmatch(str(machine.get("Name", ""))) and machine.get("EnabledState") == _RUNS
+            for machine in machines
+        )
+
+    def _is_root_partition(self) -> bool:
+        """The hypervisor counts its partitions, the root one included, and the processors that it manages."""
+        counters = parse_objects(self.read(COUNTERS), COUNTERS, empty=True)
+        return any(_count(each, "LogicalProcessors") and _count(each, "Partitions") for each in counters)
 
     @fact
     def hypervisor_launch(self) -> str:
@@ -157,6 +202,11 @@ class Windows(Subject):
 
     def _properties(self) -> Mapping[str, Any]:
         return parse_properties(self.read(SOURCE), SOURCE)
+
+
+def _count(properties: Mapping[str, Any], name: str) -> int:
+    value = properties.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _switch(properties: Mapping[str, Any], name: str, source: str) -> bool:
