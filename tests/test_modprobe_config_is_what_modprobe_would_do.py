@@ -1,82 +1,23 @@
-"""Claim: the configuration is read as modprobe reads it, and `None` means that surely nobody set the parameter."""
+"""Claim: the configuration is read as modprobe reads it, and `None` means that surely no line sets the parameter."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
-from cpuinfo_texts import reader
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from modprobe_sections import NOTHING, Sections, files, modprobe
 
 from pytest_nestvirt.derived.nested_default import upstream_default
-from pytest_nestvirt.facts.kernel.kernel import Kernel
-from pytest_nestvirt.facts.kvm.kernel_command_line import (
-    blacklist_for_modprobe,
-    blacklist_for_the_kernel,
-    options_for_modprobe,
-    options_for_the_kernel,
-    skipped_initcalls,
-)
-from pytest_nestvirt.facts.kvm.kvm import Kvm
-from pytest_nestvirt.facts.kvm.modprobe import Modprobe, Origin
+from pytest_nestvirt.facts.kvm.modprobe import Origin
 from pytest_nestvirt.facts.kvm.modprobe_files import DIRECTORIES, effective_files
 from pytest_nestvirt.facts.kvm.modprobe_lines import parse_directives
 from pytest_nestvirt.facts.kvm.module_option import (
     ModuleOption,
-    ParameterType,
-    first_rejected,
-    options_of,
-    rejected_by_kernel,
-    split_parameters,
 )
-from pytest_nestvirt.facts.processor.cpu import Cpu
-from pytest_nestvirt.facts.system.operating_system import Os
-from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.snapshot.sections import SEARCHED
 from pytest_nestvirt.snapshot.snapshot import Status
 
-Sections = Mapping[str, str | bytes | Status]
-UNLOADED: Sections = {
-    **{f"sys/module/{name}": Status.MISSING for name in ("kvm", "kvm_intel", "kvm_amd", "kvm_hv")},
-    "proc/modules": "loop 40960 0 - Live 0x0\n",
-}
-NOTHING: Sections = {
-    **dict.fromkeys(DIRECTORIES, ""),
-    **UNLOADED,
-    "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=/dev/sda1 ro\n",
-}
 UBUNTU = 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"\n'
 RHEL = 'ID="rhel"\nVERSION_ID="8.6"\n'
-
-
-def modprobe(*sections: Sections) -> Modprobe:
-    """The configuration of a machine that has these sections, the later ones winning."""
-    read = reader({name: value for given in sections for name, value in given.items()})
-    kernel = Kernel(read)
-    kvm = Kvm(read, kernel=kernel, cpu=Cpu(read, kernel=kernel))
-    return Modprobe(read, os=Os(read, kernel=kernel, windows=Windows(read)), kvm=kvm)
-
-
-def files(**texts: str) -> Sections:
-    """Files of /etc/modprobe.d with their listing: `files(kvm="options ...")` is kvm.conf."""
-    listing = {"etc/modprobe.d/": "".join(f"{name}.conf\n" for name in sorted(texts))}
-    return listing | {f"etc/modprobe.d/{name}.conf": text for name, text in texts.items()}
-
-
-def option(text: str) -> list[tuple[str, str, str]]:
-    """What one `options` line sets."""
-    return [(o.module, o.name, o.value) for o in options_of(parse_directives("f", f"options {text}\n"))]
-
-
-def test_options_are_parsed() -> None:
-    """Several parameters, blanks and tabs, quotes around a word or a value, `-` and `_` as one letter."""
-    assert option("kvm_intel nested=1 ept=0") == [("kvm_intel", "nested", "1"), ("kvm_intel", "ept", "0")]
-    assert option("\tkvm-intel\t enable-apicv=Y  ") == [("kvm_intel", "enable_apicv", "Y")]
-    assert option('m a="two words" "b=3 4" c="1"') == [("m", "a", "two words"), ("m", "b", "3 4"), ("m", "c", "1")]
-    assert option("m nested") == [("m", "nested", "")]
-    assert option("m") == []
 
 
 def test_comments_and_continuations() -> None:
@@ -176,122 +117,6 @@ def test_the_kernel_command_line_wins(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines, command_line, expected",
-    [
-        ("install kvm_intel /bin/false", "", True),
-        ("install kvm-intel /usr/bin/true", "", True),
-        ("install kvm_intel /bin/false # hardening", "", True),
-        ("install kvm /bin/false", "", True),  # kvm_intel needs it
-        ("install kvm* /bin/false", "", True),
-        ("install kvm[-_]intel /bin/false", "", True),
-        ("install kv[^x]_intel /bin/false", "", True),
-        ("install * /bin/true", "", True),
-        ("install kvm_intel /bin/false\r", "", True),
-        ("blacklist kvm_intel", "", True),
-        ("blacklist kvm-intel", "", True),
-        ("", "modprobe.blacklist=x,kvm_intel", True),
-        ("", "module_blacklist=kvm_intel", True),
-        ("", "module_blacklist=kvm", True),
-        ("", "initcall_blacklist=vmx_init", True),
-        ("install kvm_amd /bin/false", "", False),
-        ("install kvm_intel_x /bin/false", "", False),
-        ("install KVM_INTEL /bin/false", "", False),
-        ("install kvm[ /bin/false", "", False),  # a bad line, which is ignored
-        ("install kvm_intel", "", False),  # so is this
-        ("install\u00a0kvm_intel /bin/false", "", False),
-        ("remove kvm_intel /bin/false", "", False),
-        ("softdep kvm_intel pre: x", "", False),
-        ("blacklist kvm", "", False),  # as something that is needed it is loaded all the same
-        ("blacklist kvm_intel\r", "", False),  # of another name
-        ("blacklist kvm*", "", False),  # not a pattern
-        ("", "modprobe.blacklist=kvm", False),
-        ("", "modprobe.blacklist=kvm-intel", False),  # compared as it is written
-        ("", "module_blacklist=kvm-intel", False),
-        ("", "module_blacklist=kvm_intel module_blacklist=x", False),  # the last one holds
-        ("", "rd.driver.blacklist=kvm_intel", False),
-        ("", "initcall_blacklist=svm_init", False),
-        ("install kvm_intel /sbin/modprobe --ignore-install kvm_intel nested=1 $CMDLINE_OPTS", "", None),
-        ("install kvm /sbin/modprobe -i kvm && /sbin/modprobe vhost_net", "", None),
-        ("install kvm_intel /bin/true; /sbin/modprobe -i kvm_intel", "", None),
-        ("install kvm_intel /usr/local/bin/load-kvm", "", None),
-        ("install kvm_intel /bin/true\ninstall kvm_intel /usr/local/bin/x", "", True),  # the first one holds
-        ("install kvm_intel /usr/local/bin/x\nblacklist kvm_intel", "", True),
-        ("install irqbypass /bin/false", "", None),  # whether it is built in is not known while kvm is not loaded
-        ("alias kvm_intel off", "", None),
-        ("alias cpu:type:* off", "", None),
-        ("alias foo kvm_intel", "", False),
-    ],
-)
-def test_what_keeps_kvm_intel_out(lines: str, command_line: str, expected: bool | None) -> None:
-    """A replaced command that loads nothing, for it or what it needs; a blacklist; a skipped initcall. Shell is not read."""
-    facts = modprobe(NOTHING, files(a=f"{lines}\n"), {"proc/cmdline": f"ro {command_line}\n"})
-    if expected is None:
-        with pytest.raises(Unobservable):
-            facts.kept_out_by("kvm_intel")
-    else:
-        assert (facts.kept_out_by("kvm-intel") is not None) is expected
-
-
-LOADED: Sections = {
-    "sys/module/kvm": "",
-    "sys/module/kvm_intel": "",
-    "sys/module/kvm_intel/refcnt": "0\n",
-    "proc/modules": "kvm_intel 1 0 - Live 0x0\nkvm 1 1 kvm_intel, Live 0x0\nirqbypass 1 1 kvm, Live 0x0\n",
-}
-
-
-@pytest.mark.parametrize(
-    "line, table, expected",
-    [
-        ("install irqbypass /bin/false", LOADED["proc/modules"], True),
-        (
-            "install irqbypass /bin/false",
-            "kvm_intel 1 0 - Live 0x0\nkvm 1 1 kvm_intel, Live 0x0\n",
-            False,
-        ),  # it is built in
-        ("install kvm /bin/false", "kvm_intel 1 0 - Live 0x0\n", False),
-        ("install kvm /bin/false", "kvm_intel  1  0\nkvm  1  1 kvm_intel\n", True),  # as lsmod prints it
-    ],
-)
-def test_what_a_loaded_module_needs_is_what_the_table_shows(line: str, table: str, expected: bool) -> None:
-    """No `install` line stands in the way of what is built in."""
-    facts = modprobe(NOTHING, files(a=f"{line}\n"), LOADED, {"proc/modules": table})
-    assert (facts.kept_out_by("kvm_intel") is not None) is expected
-
-
-BUILT_IN: Sections = {"sys/module/kvm": "", "sys/module/kvm_intel": "", "proc/modules": "loop 1 0 - Live 0x0\n"}
-
-
-def test_no_file_applies_to_what_is_built_in() -> None:
-    """Its parameters are set by the kernel command line alone, up to `--`; nothing but a skipped initcall keeps it out."""
-    hardened = files(
-        a="options kvm_intel nested=1\ninstall kvm_intel /bin/false\nblacklist kvm_intel\ninstall kvm /bin/false\n"
-    )
-    facts = modprobe(NOTHING, hardened, BUILT_IN)
-    assert facts.setting("kvm_intel", "nested") is None
-    assert facts.origin("kvm_intel", "nested") is Origin.KERNEL_DEFAULT
-    assert facts.kept_out_by("kvm_intel") is None
-    for line, value in (("kvm-intel.nested=0", "0"), ("kvm_intel.nested", ""), ("-- kvm_intel.nested=0", None)):
-        found = modprobe(NOTHING, hardened, BUILT_IN, {"proc/cmdline": f"ro {line}\n"}).setting("kvm_intel", "nested")
-        assert (found.value if found else None) == value
-    skipped = modprobe(NOTHING, hardened, BUILT_IN, {"proc/cmdline": "initcall_blacklist=vmx_init\n"})
-    assert skipped.kept_out_by("kvm_intel") is not None
-
-
-def test_whether_it_is_built_in_has_to_be_known_where_that_decides() -> None:
-    """Lines of files count for a module and not for what is built in; where there is none, both are the same."""
-    unknown = {**BUILT_IN, "proc/modules": Status.CUT}
-    assert modprobe(NOTHING, unknown).setting("kvm_intel", "nested") is None
-    assert modprobe(NOTHING, unknown).kept_out_by("kvm_intel") is None
-    by_word = modprobe(NOTHING, unknown, {"proc/cmdline": "kvm_intel.nested=1\n"}).setting("kvm_intel", "nested")
-    assert by_word is not None
-    with pytest.raises(Unobservable):
-        modprobe(NOTHING, unknown, files(a="options kvm_intel nested=1\n")).setting("kvm_intel", "nested")
-    with pytest.raises(Unobservable):
-        modprobe(NOTHING, unknown, files(a="blacklist kvm_intel\n")).kept_out_by("kvm_intel")
-
-
-@pytest.mark.parametrize(
     "path, text, system, expected",
     [
         ("etc/modprobe.d/kvm.conf", "options kvm_intel nested=1", RHEL, Origin.ADMINISTRATOR),
@@ -351,102 +176,6 @@ def test_the_command_line_tells_even_where_files_are_unread() -> None:
     assert found.enabled is False
 
 
-@pytest.mark.parametrize(
-    "line, module, refused",
-    [
-        ("options kvm-amd nested=Y", "kvm_amd", True),
-        ("options kvm_amd nested=1", "kvm_amd", False),
-        ("options kvm nested=y", "kvm", True),
-        ("options kvm nested", "kvm", True),
-        ("options kvm nested=0x1", "kvm", False),
-        ("options kvm_intel nested=Y", "kvm_intel", False),
-        ("options kvm_intel nested", "kvm_intel", False),
-        ("options kvm_intel nested=", "kvm_intel", True),
-        ("options kvm_intel nested=2", "kvm_intel", True),
-        ("options kvm_hv nested=on", "kvm_hv", False),
-        ("options kvm_intel ept=whatever", "kvm_intel", True),
-        ("options kvm_intel of_another_kernel=whatever", "kvm_intel", False),
-        ("options kvm nested=4294967296", "kvm", True),
-        ("options kvm nested=08", "kvm", True),
-    ],
-)
-def test_values_that_keep_a_module_from_loading(line: str, module: str, refused: bool) -> None:
-    """A word for a number, or a number that is no truth value; parameters of unknown type are left alone."""
-    (found,) = options_of(parse_directives("etc/modprobe.d/kvm.conf", line))
-    assert found.module == module
-    assert bool(rejected_by_kernel(found)) is refused
-
-
-@pytest.mark.parametrize(
-    "module, printed, line, accepted",
-    [
-        ("kvm_intel", "1", "nested=Y", False),  # a kernel whose parameter is a number
-        ("kvm_intel", "1", "nested=1", True),
-        ("kvm_intel", "Y", "nested=Y", True),
-        ("kvm_intel", "Y", "nested=2", False),
-        ("kvm_amd", "1", "nested=Y", False),
-        ("kvm_amd", "Y", "nested=Y", True),  # a kernel whose parameter is a boolean
-        ("kvm_amd", "N", "nested", True),
-        ("kvm_amd", "0", "nested", False),
-        ("kvm_intel", "never", "vmentry_l1d_flush=Y", True),  # prints as it pleases
-    ],
-)
-def test_the_type_of_a_parameter_is_what_the_kernel_prints(
-    module: str, printed: str, line: str, accepted: bool
-) -> None:
-    """Y and N are printed by booleans and by nothing else, digits by numbers, which take no letter (kernel/params.c)."""
-    name = line.partition("=")[0]
-    loaded = {
-        f"sys/module/{module}": "",
-        f"sys/module/{module}/refcnt": "1\n",
-        f"sys/module/{module}/parameters/{name}": f"{printed}\n",
-    }
-    facts = modprobe(NOTHING, loaded, files(a=f"options {module} {line}\n"))
-    found = facts.setting(module, name)
-    assert found is not None
-    assert (rejected_by_kernel(found) == "") is accepted
-
-
-def test_one_value_that_is_refused_is_enough() -> None:
-    """The kernel parses every option, also one that a later one overrides, and refuses the module for a single bad one."""
-    facts = modprobe(NOTHING, files(a="options kvm_amd nested=Y\n", b="options kvm_amd nested=1\n"))
-    assert "nested=Y" in first_rejected(facts.settings_of("kvm_amd"), ibm_z=False)
-    good = modprobe(NOTHING, files(a="options kvm_amd nested=0\n", b="options kvm_amd nested=1 x=Y\n"))
-    assert first_rejected(good.settings_of("kvm-amd"), ibm_z=False) == ""
-    doubtful = modprobe(NOTHING, files(a="options kvm_intel nested=true\noptions kvm_intel nested=1\n"))
-    with pytest.raises(Unobservable):
-        first_rejected(doubtful.settings_of("kvm_intel"), ibm_z=False)
-    on_x86 = modprobe(NOTHING, files(a="options kvm nested=Y\n")).settings_of("kvm")
-    assert first_rejected(on_x86, ibm_z=False) == ""  # kvm has no such parameter there
-    assert first_rejected(on_x86, ibm_z=True)
-
-
-@pytest.mark.parametrize(
-    "line, value",
-    [
-        ("options kvm_intel nested=1", "1"),
-        ("options kvm_intel\tnested=1\r", "1"),  # the kernel takes the carriage return for a blank
-        ("options kvm_intel \u00a0nested=1", "1"),  # and so the second byte of a no-break space
-        ("options kvm_intel nested=1\u00a0", "1\xc2"),
-        ("options kvm_intel\u00a0nested=1", None),
-        ("options\u00a0kvm_intel nested=1", None),
-        ("\ufeffoptions kvm_intel nested=1", None),
-        ("options kvm_intel\u2003nested=1", None),
-        ("options kvm_intel -- nested=1", None),
-        ("options kvm_intel kvm_intel.nested=1", None),
-        ("options kvm.nested nested=1", None),
-        ("options kvm_hv nested=1", None),
-        ("option kvm_intel nested=1", None),
-        ("options kvm_intel nested =1", ""),
-        ("options kvm_in\\tel nested=1", "1"),
-    ],
-)
-def test_blanks_are_what_modprobe_and_the_kernel_take_for_blanks(line: str, value: str | None) -> None:
-    """A line that was pasted from a web page looks right and sets nothing."""
-    found = modprobe(NOTHING, files(a=f"{line}\n")).setting("kvm_intel", "nested")
-    assert (found.value if found else None) == value
-
-
 LISTED: Sections = {"etc/modprobe.d/": "kvm.conf\nzz.conf\n", "etc/modprobe.d/kvm.conf": "options kvm_intel nested=1\n"}
 
 
@@ -484,35 +213,6 @@ def test_a_file_that_is_listed_has_to_have_been_read(more: Sections, known: bool
             facts.setting("kvm_intel", "nested")
 
 
-def test_words_that_only_newer_kernels_take_are_unknown() -> None:
-    """`nested=true` loads on some kernels only."""
-    for value in ("true", "enable", "Disabled"):
-        with pytest.raises(Unobservable):
-            rejected_by_kernel(ModuleOption("kvm_intel", "nested", value, "f", 1))
-
-
-@pytest.mark.parametrize(
-    "value, expected",
-    [
-        ("1", True),
-        ("Y", True),
-        ("yes", True),
-        ("on", True),
-        ("2", True),
-        ("0x0", False),
-        ("0", False),
-        ("N", False),
-        ("off", False),
-    ],
-)
-def test_enabled(value: str, expected: bool) -> None:
-    """What the parameter is going to be, as the kernel's parsers for truth values and numbers read it."""
-    assert ModuleOption("kvm_amd", "nested", value, "f", 1).enabled is expected
-    assert ModuleOption("kvm_amd", "nested", "", "f", 1, bare=True).enabled is True
-    with pytest.raises(Unobservable):
-        _ = ModuleOption("kvm_amd", "nested", "maybe", "f", 1).enabled
-
-
 def test_defaults_of_kernels() -> None:
     """kvm_intel since 4.20, kvm_amd since 2009, kvm on IBM Z never; not told by the version of an enterprise kernel."""
     assert upstream_default("kvm_intel", (4, 20)) is True
@@ -524,23 +224,3 @@ def test_defaults_of_kernels() -> None:
     assert upstream_default("kvm_hv", (5, 4)) is True
     assert upstream_default("kvm", (6, 1)) is False
     assert upstream_default("vfio", (6, 1)) is None
-
-
-TEXT = st.text(alphabet='options kvm_intel-amd nested=1"#\\\n\tY.,', max_size=120)
-
-
-@given(TEXT)
-@settings(max_examples=150)
-def test_parsers_neither_crash_nor_invent(text: str) -> None:
-    """Every option is one that stands in the text, at the line that is named."""
-    for found in options_of(parse_directives("f", text)):
-        assert 1 <= found.line <= text.count("\n") + 1
-        assert "options" in text
-        assert found.value in text.replace("\\\n", "")
-    for name, value in split_parameters(text):
-        assert name.replace("_", "-") in text.replace("_", "-")
-        assert value is None or "=" in text
-    for read in (options_for_modprobe, options_for_the_kernel, blacklist_for_modprobe, blacklist_for_the_kernel):
-        list(read(text))
-    list(skipped_initcalls(text))
-    ModuleOption("kvm_amd", "nested", text, "f", 1).valid_for(ParameterType.INT)
