@@ -178,8 +178,8 @@ ONE_BOOT, OTHER_BOOT = ({BOOT: f"{n}e4c6b6e-8d44-4b3e-9d1a-5a2d1c6f7b80\n"} for 
 )
 def test_two_guests_that_are_one_machine_are_found(one: Texts, other: Texts, found: str, *, apart: bool) -> None:
     """In one host or in two: a boot id is one kernel's, a UUID one machine's unless their boots differ."""
-    told = contradiction(siblings(one, other, apart=apart))
-    assert told.startswith(found) if found else told == ""
+    found_now = contradiction(siblings(one, other, apart=apart))
+    assert found_now.startswith(found) if found else found_now == ""
 
 
 def test_looking_at_the_others_is_no_evidence_of_a_check() -> None:
