@@ -22,6 +22,7 @@ from pytest_nestvirt.derived.kvm_features import lost_features
 from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
 from pytest_nestvirt.derived.nested_default import kernel_default, on_by_default, shipped_default
 from pytest_nestvirt.derived.nested_setting import (
+    lost_at_boot,
     nested_after_boot,
     refused_at_load,
     switched_on_at_boot,
@@ -57,7 +58,7 @@ from pytest_nestvirt.manifests.vm_image import VmImage
 from pytest_nestvirt.marks import requirement
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.render import render
-from pytest_nestvirt.observation.unknown import either, every, known_or
+from pytest_nestvirt.observation.unknown import either, first_finding, known_or
 from pytest_nestvirt.verdict import Blocked
 
 __all__ = [
@@ -91,7 +92,7 @@ __all__ = [
     "describe_cpu_mode",
     "either",
     "emulation_of",
-    "every",
+    "first_finding",
     "gets_extension",
     "host_validate",
     "is_given_the_host_cpu",
@@ -99,6 +100,7 @@ __all__ = [
     "known_or",
     "lacking_extension",
     "losing_extension",
+    "lost_at_boot",
     "lost_features",
     "memory_of",
     "missed",

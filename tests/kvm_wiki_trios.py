@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linux_chains import UNLOADED, amd, definition, intel, xeon, z
-from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, guest_of, modprobe, qemu
+from recorded_machines import KVM_WORKS, NO_KVM, Chain, Texts, guest_of, modprobe, qemu, without_modules
 from rhel8_trios import MUST, NO_DMI, TOLD, Trio, denied, l0, l1, l2, unread
 
 from pytest_nestvirt.snapshot.snapshot import Status
@@ -15,6 +15,13 @@ STRETCH = ("debian", "9", "4.9.0-19-amd64")
 ON_Z = ("debian", "12", "6.1.0-18-s390x")
 
 PARAMETER = "sys/module/kvm_intel/parameters/nested"
+STATIC_NODE: Texts = {
+    **unread("nestvirt/kvm_ioctl", "sys/module/kvm_intel/parameters/nested", "sys/module/kvm_intel/refcnt"),
+    "sys/module/kvm": Status.CUT,
+    "sys/module/kvm_intel": Status.CUT,
+    "proc/modules": Status.CUT,
+}
+"""Only udev's node was seen: neither KVM nor its modules could be asked."""
 UNLISTED = denied("etc/modprobe.d/")
 NO_CPU = denied("proc/cpuinfo")
 DIED: Texts = {
@@ -33,6 +40,7 @@ def of_the_host() -> Iterator[Trio]:
     chain, epyc, old = intel(*BOOKWORM), amd(*BOOKWORM), intel(*STRETCH)
     guest = guest_of("vmware", "VMware, Inc.", "VMware7,1")
     yield Trio("KWIKI-TERM-L0", MUST, chain, l0(chain, guest), l0(chain, NO_DMI))
+    yield Trio("KWIKI-TERM-L0", MUST, chain, l0(chain, {**NO_DMI, **NO_KVM}), l0(chain, STATIC_NODE))
     asked = modprobe(kvm="options kvm-intel nested=1\n")
     enterprise = l0(intel("debian", "9", "4.14.0-115.el7"), asked)
     yield Trio("KWIKI-DEFAULT-OFF", TOLD, l0(old, asked), old, enterprise)
@@ -51,6 +59,9 @@ def of_the_host() -> Iterator[Trio]:
     )
     literal = modprobe(kvm_amd="options kvm-amd nested=Y\n")
     yield Trio("KWIKI-PARAM-VALUES", MUST, epyc, l0(epyc, literal), l0(chain, UNLOADED))
+    unloaded = {**literal, **without_modules("kvm_amd"), "sys/module/kvm_amd/parameters/nested": Status.MISSING}
+    refused_unseen = l0(epyc, {**unloaded, "sys/module/kvm_amd/refcnt": Status.MISSING})
+    yield Trio("KWIKI-PARAM-VALUES", MUST, epyc, refused_unseen, l0(chain, UNLOADED))
     off = modprobe(kvm_intel="options kvm-intel nested=N\n")
     yield Trio("KWIKI-PERSIST-INTEL", TOLD, chain, l0(chain, off), l0(chain, UNLISTED))
     yield Trio("KWIKI-PERSIST-AMD", TOLD, epyc, l0(epyc, literal), l0(epyc, UNLISTED))

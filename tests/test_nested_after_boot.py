@@ -9,7 +9,7 @@ from recorded_machines import Texts, kernel, modprobe, module, without_modules
 
 from pytest_nestvirt.derived.kvm_refusal import refusal_of_kvm
 from pytest_nestvirt.derived.nested_default import kernel_default, shipped_default
-from pytest_nestvirt.derived.nested_setting import nested_after_boot, refused_at_load, unapplied_nesting
+from pytest_nestvirt.derived.nested_setting import lost_at_boot, nested_after_boot, refused_at_load, unapplied_nesting
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.snapshot.snapshot import Status
@@ -80,6 +80,27 @@ def test_nesting_after_a_boot(release: str, state: Texts, text: str, command_lin
             nested_after_boot(one, "kvm_intel")
     else:
         assert nested_after_boot(one, "kvm_intel").enabled is expected
+
+
+@pytest.mark.parametrize(
+    "nested, text, lost",
+    [
+        ("Y", "options kvm_intel nested=1", False),
+        ("Y", "options kvm_intel nested=0", True),
+        ("N", "options kvm_intel nested=0", False),  # there is nothing to lose
+        ("N", "install kvm_intel /usr/local/bin/x", False),  # nor here, whatever that command does
+        ("Y", "install kvm_intel /usr/local/bin/x", None),
+        ("Y", "", None),
+    ],
+)
+def test_what_is_on_may_be_lost_at_the_next_boot(nested: str, text: str, lost: bool | None) -> None:
+    """Nesting that is off is not lost, also where the configuration is not known."""
+    one = host(EL8, loaded(nested), text)
+    if lost is None:
+        with pytest.raises(Unobservable):
+            lost_at_boot(one, "kvm_intel")
+    else:
+        assert bool(lost_at_boot(one, "kvm_intel")) is lost
 
 
 def test_built_in_and_not_at_work_proves_nothing() -> None:

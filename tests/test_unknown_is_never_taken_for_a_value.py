@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from pytest_nestvirt.facts.machine import build_machines
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.observation.unknown import attempt, either, every, first_known, if_known, known_or
+from pytest_nestvirt.observation.unknown import (
+    attempt,
+    either,
+    every,
+    first_finding,
+    first_known,
+    if_known,
+    known_or,
+)
 from pytest_nestvirt.snapshot.snapshot import Snapshot
 
 UNKNOWN = "unknown"
@@ -56,6 +64,24 @@ def test_the_first_known_reading_counts(values: list[bool | str]) -> None:
     else:
         with pytest.raises(Unobservable, match="section 0:"):
             first_known(*readings(values))
+
+
+@given(st.lists(st.sampled_from(["", "", "a finding", "another", None]), min_size=1, max_size=5))
+def test_the_first_finding_decides(values: list[str | None]) -> None:
+    """A part of a statement that surely fails decides before one that cannot be seen, in whatever order they are."""
+
+    def part(value: str | None) -> str:
+        if value is None:
+            raise Unobservable("section", "not collected")
+        return value
+
+    parts = [lambda value=value: part(value) for value in values]  # type: ignore[misc]
+    findings = [value for value in values if value]
+    if not findings and None in values:
+        with pytest.raises(Unobservable):
+            first_finding(*parts)
+    else:
+        assert first_finding(*parts) == (findings[0] if findings else "")
 
 
 def test_one_reading_is_a_value_or_its_reason() -> None:

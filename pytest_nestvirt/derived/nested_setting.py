@@ -13,7 +13,7 @@ from pytest_nestvirt.derived.nested_default import Setting, upstream_default
 from pytest_nestvirt.facts.kernel.architecture import Family, family_of
 from pytest_nestvirt.facts.kvm.module_option import ModuleOption, first_rejected
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.observation.unknown import known_or
+from pytest_nestvirt.observation.unknown import if_known, known_or
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -36,6 +36,16 @@ def nested_after_boot(machine: Machine, module: str) -> Setting:
         return Setting(enabled=False, why=refused)
     option = machine.modprobe.setting(module, "nested")
     return _by_default(machine, module) if option is None else _by_option(option)
+
+
+def lost_at_boot(machine: Machine, module: str) -> str:
+    """How nesting that is on now will be off after the next boot; empty if it will not be lost, or is off already."""
+    if if_known(lambda: machine.kvm.enabled("nested", module)) is False:
+        return ""
+    after_boot = nested_after_boot(machine, module)
+    if after_boot.enabled or not machine.kvm.enabled("nested", module):
+        return ""
+    return f"nesting is on now, but {after_boot.why}"
 
 
 def _is_built_in(machine: Machine, module: str) -> bool:

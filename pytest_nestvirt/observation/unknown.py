@@ -64,6 +64,21 @@ def either(*readings: Callable[[], bool]) -> bool:
     return _decided_by(readings, decisive=True)
 
 
+def first_finding(*readings: Callable[[], str]) -> str:
+    """The first finding of the parts of a statement, each of them empty where it holds; empty if all hold.
+
+    A part that surely fails decides, whatever else is unknown; else the first unknown one is raised.
+    """
+    findings = [attempt(reading) for reading in readings]
+    for finding in findings:
+        if isinstance(finding, str) and finding:
+            return finding
+    for finding in findings:
+        if isinstance(finding, Unobservable):
+            raise finding
+    return ""
+
+
 def _decided_by(readings: tuple[Callable[[], bool], ...], *, decisive: bool) -> bool:
     """Whether a reading has the decisive value. Raises the first `Unobservable` if none has and one is unknown."""
     values = [attempt(reading) for reading in readings]

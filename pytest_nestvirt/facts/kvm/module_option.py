@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from pytest_nestvirt.facts.kvm.modprobe_lines import Directive, normalized
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.observation.unknown import attempt
+from pytest_nestvirt.observation.unknown import first_finding
 
 KERNEL_SPACE = "\t\n\v\f\r \xa0"
 """isspace() of the kernel (lib/ctype.c), for which the second byte of a UTF-8 no-break space is a space, too."""
@@ -141,18 +142,8 @@ def first_rejected(options: Iterable[ModuleOption], *, ibm_z: bool) -> str:
 
     `Unobservable` where none is surely rejected and one may be.
     """
-    reasons = [
-        attempt(lambda option=option: rejected_by_kernel(option))  # type: ignore[misc]
-        for option in options
-        if ibm_z or (option.module, option.name) not in _IBM_Z_ONLY
-    ]
-    for reason in reasons:
-        if isinstance(reason, str) and reason:
-            return reason
-    for reason in reasons:
-        if isinstance(reason, Unobservable):
-            raise reason
-    return ""
+    parsed = [option for option in options if ibm_z or (option.module, option.name) not in _IBM_Z_ONLY]
+    return first_finding(*(partial(rejected_by_kernel, option) for option in parsed))
 
 
 def split_parameters(text: str, *, space: str = KERNEL_SPACE, end: str = "--") -> tuple[tuple[str, str | None], ...]:
