@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import chain
+from types import MappingProxyType
+
 MANIFEST = "nestvirt-snapshot.json"
 """At the top of a saved snapshot: what the files alone do not tell."""
 
@@ -126,19 +130,22 @@ _SETUP = (
     "nestvirt/access",
 )
 
-FIXED = (
-    *_KERNEL,
-    *_SYSTEM,
-    *_PLATFORM,
-    *_KVM,
-    *LISTINGS,
-    *_LIBVIRT,
-    *_SETUP,
-    *(LINK + name for name in LINKS),
-    "nestvirt/packages",
-    "nestvirt/whoami",
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "kernel": _KERNEL,
+        "release": (*_SYSTEM, *(LINK + name for name in LINKS), "nestvirt/packages"),
+        "platform": _PLATFORM,
+        "KVM": _KVM,
+        "directories": LISTINGS,
+        "libvirt": _LIBVIRT,
+        "setup": _SETUP,
+        "account": ("nestvirt/whoami",),
+    }
 )
-"""What the probe answers on every machine, whatever it finds: each of these stands in a complete snapshot."""
+"""What the probe answers on every machine, whatever it finds, by what it is about: docs/snapshot.md lists it from here."""
+
+FIXED = tuple(chain.from_iterable(GROUPS.values()))
+"""All of that: each of these is in a complete snapshot."""
 
 LIBVIRT_DOMAINS = "etc/libvirt/qemu/"
 """The definitions of the domains; only what lies directly there, the rest are networks and links."""
