@@ -184,7 +184,11 @@ def _leads_to_suite(path: Path) -> bool:
     return bool(suite_folders([path]))
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say what is verified, where an inventory is in use."""
+def pytest_report_header(config: pytest.Config) -> list[str] | None:
+    """Say what is verified, where an inventory is in use, and which tests are not."""
     run: NestvirtRun | None = config.pluginmanager.get_plugin(RUN)
-    return None if run is None else f"nestvirt: {__version__}, {run.headline}"
+    if run is None:
+        return None
+    from pytest_nestvirt.run.options import left_aside
+
+    return [f"nestvirt: {__version__}, {run.assessment.headline}", *left_aside(config)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from warnings import catch_warnings, resetwarnings
+from warnings import catch_warnings, resetwarnings, simplefilter
 
 import pytest
 import yaml
@@ -128,7 +129,10 @@ def run_pytest(folder: Path, *arguments: str, **environment: str) -> Done:
             patch.delenv(name)
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # not all plugins can be in one process twice
         patch.setenv("COLUMNS", "120")
-        code = int(pytest.main([*options, *rewriting, *arguments]))
+        code = int(pytest.main([*options, *arguments, *rewriting]))
+        if "--nagios" in arguments:  # testinfra leaves its file open
+            simplefilter("ignore", ResourceWarning)
+            gc.collect()
     for name in set(sys.modules) - before:
         if _is_test_module(sys.modules[name], folder):
             del sys.modules[name]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_runs import run_pytest
 
 OURS = "pytest_nestvirt.plugin"
 THEIRS = "pytest11.testinfra"
@@ -86,9 +87,92 @@ def test_a_missing_inventory_is_one_line(folder: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_our_options_without_inventory_are_an_error(folder: Path) -> None:
-    """A report of nothing is not written silently."""
-    done = run(folder, "--nestvirt-report=out", "test_own.py", autoload=True)
+WITHOUT_INVENTORY = (
+    ("--nestvirt-report=out",),
+    ("--nestvirt-limit=kvm01", "--hosts=local://"),
+    ("--nestvirt-allow-partial", "--hosts=ssh://kvm01"),
+    ("--nestvirt-manifest=x.yml", "--hosts=local://"),
+    ("--nestvirt-show-na",),
+)
+
+
+@pytest.mark.parametrize("arguments", WITHOUT_INVENTORY, ids=lambda arguments: arguments[0])
+def test_our_options_without_inventory_are_an_error(folder: Path, arguments: tuple[str, ...]) -> None:
+    """An option of ours that would have no effect is named, with what it needs; nothing is reported silently."""
+    done = run_pytest(folder, *arguments, "test_own.py")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "--hosts=inventory.yml" in done.stderr
+    option = arguments[0].partition("=")[0]
+    assert done.stderr.strip() == f"ERROR: {option} needs an inventory: add --hosts=inventory.yml"
     assert not (folder / "out").exists()
+
+
+NEAR_MISSES = (
+    "",
+    " ",
+    ",",
+    "inventory",
+    "inventory.yml.bak",
+    "inventory.yml~",
+    "inventory.yaml.",
+    "./inventory",
+    "'inventory.yml'",
+)
+
+
+@pytest.mark.parametrize("value", NEAR_MISSES)
+def test_a_near_miss_of_an_inventory_is_one_line(folder: Path, value: str) -> None:
+    """It certifies nothing, and does not end well beside a test of one's own."""
+    (folder / "test_own.py").write_text("def test_own(): pass\n")
+    done = run_pytest(folder, f"--hosts={value}", "test_own.py")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+REACH = ("--sudo", "--sudo-user=me", "--connection=ssh", "--ssh-config=x", "--ssh-identity-file=x", "--ssh-extra-args=-4",
+         "--ansible-inventory=x", "--force-ansible")  # fmt: skip
+
+
+@pytest.mark.parametrize("option", REACH)
+def test_how_a_host_is_reached_is_said_in_the_inventory(folder: Path, option: str) -> None:
+    """Testinfra's options would have no effect, and tests would pass as the wrong user: a usage error."""
+    done = run_pytest(folder, "--hosts=inventory.yml", option, "test_own.py")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.startswith(f"ERROR: {option.partition('=')[0]} has no effect on the hosts of an inventory")
+
+
+@pytest.mark.parametrize("option", ["--nestvirt-report", "--nestvirt-manifest"])
+@pytest.mark.parametrize("path", ["~nosuch/x", "", " "])
+def test_a_path_that_cannot_be_is_one_line(folder: Path, option: str, path: str) -> None:
+    """A home directory of a user that there is not, and a variable that is not set."""
+    done = run_pytest(folder, "--hosts=inventory.yml", f"{option}={path}", "test_own.py")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.startswith(f"ERROR: {option}: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (folder / "result.json").exists()
+
+
+def test_own_tests_run_where_warnings_are_errors(folder: Path) -> None:
+    """The fixtures `host` and `guest` use nothing that pytest deprecates."""
+    done = run_pytest(folder, "-W", "error", "-p", "no:pytest11.testinfra", "--hosts=inventory.yml", "test_own.py")
+    assert done.returncode == 0, done.stdout
+
+
+def test_tests_of_this_directory_are_named_with_the_suites(folder: Path) -> None:
+    """Without arguments the embedded suites run; the header says that the tests here do not, and how to add them."""
+    alone = run_pytest(folder, "--hosts=inventory.yml", "--collect-only", "-q")
+    assert "test_own" not in alone.stdout
+    header = run_pytest(folder, "--hosts=inventory.yml", "--collect-only").stdout
+    (hint,) = [line for line in header.splitlines() if "tests of this directory" in line]
+    arguments = hint.rpartition("add ")[2].split()
+    both = run_pytest(folder, "--hosts=inventory.yml", "--collect-only", "-q", *arguments)
+    assert "test_own.py::test_machine[here]" in both.stdout
+    assert len(both.stdout.splitlines()) > len(alone.stdout.splitlines())
+
+
+def test_node_ids_of_the_embedded_suites_can_be_pasted(folder: Path) -> None:
+    """They are relative to the suites, wherever those are installed."""
+    collected = run_pytest(folder, "--hosts=inventory.yml", "--collect-only", "-q").stdout.splitlines()
+    node_id = next(line for line in collected if "::" in line)
+    done = run_pytest(folder, "--hosts=inventory.yml", "--collect-only", "-q", node_id)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert node_id.rpartition("::")[2] in done.stdout

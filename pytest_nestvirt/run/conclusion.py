@@ -42,6 +42,8 @@ class Conclusion:
         self.deselected = 0
         self.report: RunReport | None = None
         self.outcomes: list[ChainOutcome] = []
+        self.session: pytest.Session | None = None
+        self.was_interrupted = False
 
     @property
     def concludes(self) -> bool:
@@ -136,22 +138,26 @@ class Conclusion:
                 ChainOutcome("report", str(self.directory), "not written", PytestOutcome.FAILED, str(error))
             )
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
-        """Close every connection; say last why the exit status is what it is, after all others had their say."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Close every connection; conclude where the tests did not get to run."""
         self.assessment.close()
         if not self.concludes:
-            return (yield)
-        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            return
+        self.session = session
+        self.was_interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        if self.was_interrupted:
             self.leave_out("the run was interrupted")
         if self.assessment.looked:
             self.conclude()
         self._refuse_success(session)
-        result = yield
-        self._refuse_success(session)
-        if self.report is not None and self.is_about_chains:
-            self._write_line(session, was_interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
-        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Say last why the exit status is what it is, after all other plugins have set and printed theirs."""
+        if self.session is not None and self.report is not None and self.is_about_chains:
+            self._refuse_success(self.session)
+            self._write_line(self.session)
 
     def _refuse_success(self, session: pytest.Session) -> None:
         """Where the tests did not get to run, or something set the status anew, a chain that does not conform still counts."""
@@ -160,10 +166,10 @@ class Conclusion:
         ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _write_line(self, session: pytest.Session, *, was_interrupted: bool) -> None:
+    def _write_line(self, session: pytest.Session) -> None:
         failed = sum(outcome.outcome is PytestOutcome.FAILED for outcome in self.outcomes)
         limit: list[str] = self.config.getoption("nestvirt_limit") or []
-        notes = [*["the run was interrupted"] * was_interrupted, *[f"limited to {', '.join(limit)}"] * bool(limit)]
+        notes = [*["the run was interrupted"] * self.was_interrupted, *[f"limited to {', '.join(limit)}"] * bool(limit)]
         line = exit_line(int(session.exitstatus), self.outcomes, max(session.testsfailed - failed, 0), notes)
         reporter: pytest.TerminalReporter | None = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.config.pluginmanager.has_plugin("nagiosreporter"):

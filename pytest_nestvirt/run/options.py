@@ -105,6 +105,15 @@ def _name_suites(config: pytest.Config) -> None:
         config.args.append(str(embedded("suites")))
 
 
+def left_aside(config: pytest.Config) -> list[str]:
+    """A line of the header, where the embedded suites run in place of tests in the working directory."""
+    suites, here = str(embedded("suites")), config.invocation_params.dir
+    tests = (found for pattern in ("test_*.py", "*_test.py", "*/test_*.py") for found in here.glob(pattern))
+    if config.args_source is not pytest.Config.ArgsSource.INVOCATION_DIR or config.args != [suites] or not any(tests):
+        return []
+    return [f"nestvirt: the tests of this directory are not run; to run both, add . {suites}"]
+
+
 def manifest_paths(config: pytest.Config) -> tuple[Path, ...]:
     """The files that `--nestvirt-manifest` names."""
     named: list[str] = config.getoption("nestvirt_manifest") or []

@@ -41,11 +41,6 @@ class NestvirtRun:
         self.conclusion = conclusion
         self.show_na: bool = config.getoption("nestvirt_show_na")
 
-    @property
-    def headline(self) -> str:
-        """What is about to be verified, for pytest's header."""
-        return self.assessment.headline
-
     # ---- looking
 
     @pytest.hookimpl(tryfirst=True)
