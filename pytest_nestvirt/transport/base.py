@@ -50,11 +50,18 @@ class TransportError(Exception):
         return f"{self.host}: {self.stage}: {self.what}" + (f"; {self.remedy}" if self.remedy else "")
 
 
-class CommandTimeoutError(TransportError):
-    """The deadline of a command passed, or the session was lost; what had been printed by then is kept."""
+SLOW = "if the host is only slow, raise `timeouts: {command: SECONDS}`"
+"""How to fix a deadline that passed."""
 
-    def __init__(self, host: str, what: str, stdout: bytes, stderr: bytes) -> None:
-        super().__init__(host, Stage.COMMAND, what, "if the host is only slow, raise `timeouts: {command: SECONDS}`")
+
+class CommandTimeoutError(TransportError):
+    """A command did not end by itself: its deadline passed, a signal ended it, or the session was lost.
+
+    What had been printed by then is kept.
+    """
+
+    def __init__(self, host: str, what: str, stdout: bytes, stderr: bytes, remedy: str = SLOW) -> None:
+        super().__init__(host, Stage.COMMAND, what, remedy)
         self.stdout = stdout
         self.stderr = stderr
 

@@ -125,8 +125,11 @@ class SshTransport:
             raise self._error(
                 Stage.SESSION, "the host refused to run a command", "does the account have a shell (ForceCommand)?"
             )
-        ended = "ended by a signal" if transport.is_active() else "the session was lost"
-        raise exchange.unfinished(self.host.name, f"{ended} after {seconds:.1f} s", command)
+        if transport.is_active():
+            killed = "find out on the host what killed it (the kernel logs processes that it kills for memory)"
+            raise exchange.unfinished(self.host.name, f"ended by a signal after {seconds:.1f} s", command, killed)
+        lost = "find out whether the host or the network went down"
+        raise exchange.unfinished(self.host.name, f"the session was lost after {seconds:.1f} s", command, lost)
 
     def _watched(self, exchange: Exchange, budget: float) -> ExitStack:
         """Large input to a host that has stopped reading blocks in the socket, where no deadline is checked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Stage, TransportError
+from pytest_nestvirt.transport.base import SLOW, CommandTimeoutError, Completed, Stage, TransportError
 from pytest_nestvirt.transport.sudo import SudoGate
 
 DEFAULT_CAP = 8 * 1024 * 1024
@@ -102,11 +102,11 @@ class Exchange:
         truncated = bool(self.stdout.dropped or self.stderr.dropped)
         return Completed(exit_code, self.stdout.data, self.stderr.data, seconds, truncated)
 
-    def unfinished(self, host: str, what: str, command: str) -> CommandTimeoutError:
+    def unfinished(self, host: str, what: str, command: str, remedy: str = SLOW) -> CommandTimeoutError:
         """The error that keeps what had been printed by then."""
         printed = len(self.stdout.data) + len(self.stderr.data)
         full = f"{what}, {printed} bytes had been printed: {shorten(command)}"
-        return CommandTimeoutError(host, full, self.stdout.data, self.stderr.data)
+        return CommandTimeoutError(host, full, self.stdout.data, self.stderr.data, remedy)
 
 
 def shorten(command: str) -> str:
