@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from recorded_machines import HARDWARE, XEON, Texts, cpuinfo, domain, intel_chain, machines, qemu
 from rhel8_trios import AWS, AZURE, GCE, HYPERV, NO_DMI, VMWARE, XEN, foreign
@@ -180,6 +182,36 @@ def test_two_guests_that_are_one_machine_are_found(one: Texts, other: Texts, fou
     """In one host or in two: a boot id is one kernel's, a UUID one machine's unless their boots differ."""
     found_now = contradiction(siblings(one, other, apart=apart))
     assert found_now.startswith(found) if found else found_now == ""
+
+
+def recorded_twice(paths: tuple[str, str], boots: tuple[Texts, Texts], domains: tuple[str, str]) -> list[str]:
+    """What contradicts each of two recorded L0s with a guest each."""
+    hosts, shown = [], {}
+    for n, (path, boot, domain) in enumerate(zip(paths, boots, domains, strict=True)):
+        hosts.append(Host(f"l0-{n}", 0, None, Connection.RECORDED, path=Path(path)))
+        hosts.append(Host(f"l1-{n}", 1, f"l0-{n}", Connection.RECORDED, path=Path(f"{path}-guest"), domain=domain))
+        shown[f"l0-{n}"] = Snapshot({key: Section(key, data=str(text).encode()) for key, text in ONE_BOOT.items()})
+        shown[f"l1-{n}"] = Snapshot({key: Section(key, data=str(text).encode()) for key, text in boot.items()})
+    return [contradiction(machine) for machine in build_machines(Inventory(tuple(hosts)), shown).values()]
+
+
+THIRD_BOOT = {BOOT: "2e4c6b6e-8d44-4b3e-9d1a-5a2d1c6f7b80\n"}
+
+
+@pytest.mark.parametrize(
+    "paths, boots, domains, found",
+    [
+        (("a", "a"), (THIRD_BOOT, THIRD_BOOT), ("L1", "L1"), False),
+        (("before", "after"), (THIRD_BOOT, THIRD_BOOT), ("L1", "L1"), False),
+        (("before", "after"), (OTHER_BOOT, THIRD_BOOT), ("L1", "L1"), False),
+        (("before", "after"), (THIRD_BOOT, THIRD_BOOT), ("L1", "other"), True),
+    ],
+)
+def test_records_of_one_host_may_be_listed_twice(
+    paths: tuple[str, str], boots: tuple[Texts, Texts], domains: tuple[str, str], *, found: bool
+) -> None:
+    """One record under two names, or records before and after a change: only a guest of another name contradicts."""
+    assert [bool(line) for line in recorded_twice(paths, boots, domains)] == [False, found, False, found]
 
 
 def test_looking_at_the_others_is_no_evidence_of_a_check() -> None:

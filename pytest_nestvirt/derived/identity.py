@@ -89,11 +89,11 @@ def _same_as_a_neighbour(machine: Machine) -> str:
     """How another machine of the inventory, neither above nor below it, is the same system."""
     for name in machine.roster.sharing_boot_id(machine.name):
         other = machine.roster.machines[name]
-        if not _is_in_line(machine, other):
+        if not _is_in_line(machine, other) and not _is_recorded_twice(machine, other):
             return f"{machine.name} and {name} are one and the same system: they have the same boot_id"
     for name in machine.roster.sharing_uuid(machine.name):
         other = machine.roster.machines[name]
-        if not _is_in_line(machine, other) and not _may_share_a_uuid(machine, other):
+        if not (_is_in_line(machine, other) or _is_recorded_twice(machine, other) or _may_share_a_uuid(machine, other)):
             return f"{machine.name} and {name} are one and the same machine: they have the same UUID"
     return ""
 
@@ -101,6 +101,20 @@ def _same_as_a_neighbour(machine: Machine) -> str:
 def _is_in_line(one: Machine, other: Machine) -> bool:
     """Whether one of the two runs in the other; `same_system` compares these."""
     return any(above is other for above in _ancestors(one)) or any(above is one for above in _ancestors(other))
+
+
+def _is_recorded_twice(one: Machine, other: Machine) -> bool:
+    """Whether the inventory lists one machine twice on purpose: one record, records of one L0, or guests of such an L0.
+
+    Records may be of one machine before and after a change. Two names under which one machine is connected to are a mistake.
+    """
+    if {one.host.connection, other.host.connection} != {Connection.RECORDED} or one.level != other.level:
+        return False
+    if one.parent is None or other.parent is None or one.host.path == other.host.path:
+        return True
+    named_alike = (one.host.domain or one.name) == (other.host.domain or other.name)
+    apart = one.parent is not other.parent and one.parent.name in one.roster.sharing_boot_id(other.parent.name)
+    return named_alike and apart and _is_recorded_twice(one.parent, other.parent)
 
 
 def _may_share_a_uuid(one: Machine, other: Machine) -> bool:
