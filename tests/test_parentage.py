@@ -187,9 +187,9 @@ def test_two_guests_that_are_one_machine_are_found(one: Texts, other: Texts, fou
 def recorded_twice(paths: tuple[str, str], boots: tuple[Texts, Texts], domains: tuple[str, str]) -> list[str]:
     """What contradicts each of two recorded L0s with a guest each."""
     hosts, shown = [], {}
-    for n, (path, boot, domain) in enumerate(zip(paths, boots, domains, strict=True)):
+    for n, (path, boot, called) in enumerate(zip(paths, boots, domains, strict=True)):
         hosts.append(Host(f"l0-{n}", 0, None, Connection.RECORDED, path=Path(path)))
-        hosts.append(Host(f"l1-{n}", 1, f"l0-{n}", Connection.RECORDED, path=Path(f"{path}-guest"), domain=domain))
+        hosts.append(Host(f"l1-{n}", 1, f"l0-{n}", Connection.RECORDED, path=Path(f"{path}-guest"), domain=called))
         shown[f"l0-{n}"] = Snapshot({key: Section(key, data=str(text).encode()) for key, text in ONE_BOOT.items()})
         shown[f"l1-{n}"] = Snapshot({key: Section(key, data=str(text).encode()) for key, text in boot.items()})
     return [contradiction(machine) for machine in build_machines(Inventory(tuple(hosts)), shown).values()]
