@@ -91,8 +91,9 @@ class Requirement(_Model):
     stance: dict[Verdict, Stance | None] = Field(default_factory=dict)
     """What a verdict on this requirement says about the support of the chain; None: nothing.
 
-    Where the file declares any, the verdicts of `UNDECIDED` that it leaves out say `not-stated`: a chain is not
-    supported on the strength of an unanswered question.
+    Where the file declares any, the verdicts of `UNDECIDED` that it leaves out say `not-stated`, and where one says
+    `supported`, so do all others that it leaves out: a chain is not
+    supported on the strength of an unanswered question, nor of a statement that does not hold.
     """
     note: str = ""
     """Where the document is at odds with others or with itself, and traps, for `explain`."""
@@ -102,8 +103,10 @@ class Requirement(_Model):
     def _undecided_is_not_stated(cls, declared: dict[Verdict, Stance | None]) -> dict[Verdict, Stance | None]:
         if Verdict.NOT_APPLICABLE in declared:
             raise ValueError("what does not apply says nothing about support; remove `not-applicable`")
-        silent = dict.fromkeys(sorted(UNDECIDED - set(declared)), Stance.NOT_STATED) if declared else {}
-        return {**declared, **silent}
+        if not declared:
+            return declared
+        said = frozenset(Verdict) - {Verdict.NOT_APPLICABLE} if Stance.SUPPORTED in declared.values() else UNDECIDED
+        return {**declared, **dict.fromkeys(sorted(said - set(declared)), Stance.NOT_STATED)}
 
     @model_validator(mode="after")
     def _consistent(self) -> Requirement:

@@ -24,7 +24,14 @@ from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.report import files
 from pytest_nestvirt.report.case import Case, ChainReport, HostReport, RunReport, level_label
 from pytest_nestvirt.report.case_text import evidence_text, render_case
-from pytest_nestvirt.report.chain_state import CONFORMING, ChainResult, ChainState, chain_results, is_unreachable
+from pytest_nestvirt.report.chain_state import (
+    CONFORMING,
+    ChainResult,
+    ChainState,
+    chain_results,
+    is_unreachable,
+    shows_conformity,
+)
 from pytest_nestvirt.report.sanitize import block, plain
 from pytest_nestvirt.report.writing import write_whole
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
@@ -163,6 +170,8 @@ def _untold(result: ChainResult, run: RunReport, test_cases: Sequence[junit_xml.
         return "no requirement of this chain was verified"
     if result.contradictions:
         return "; ".join(result.contradictions)
+    if run.complete and not shows_conformity(result.cases):
+        return "no must of this chain was verified, nor a should where no must applies"
     return run.incomplete_because or "requirements of this chain were left out or blocked"
 
 

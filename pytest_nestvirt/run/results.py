@@ -98,7 +98,7 @@ def _chain(
     known = [hosts[host] for host in members if host in hosts]
     doubt = next((host.contradiction for host in known if host.contradiction), "")
     stances = tuple(
-        _stance(suite, [host.level for host in known], own, doubt)
+        _stance(suite, known, own, doubt)
         for suite in assessment.suites
         if suite.source.id in judged and suite.speaks_of_support
     )
@@ -107,10 +107,10 @@ def _chain(
     return ChainReport(name, members, stances, tuple(notes), tuple(settled))
 
 
-def _stance(suite: Suite, levels: Sequence[int | None], cases: Sequence[Case], doubt: str) -> StanceReport:
+def _stance(suite: Suite, hosts: Sequence[HostReport], cases: Sequence[Case], doubt: str) -> StanceReport:
     stance, decided_by = chain_stance(suite.source.id, cases)
     if stance is Stance.SUPPORTED:
-        doubt = doubt or _not_covered(suite, levels)
+        doubt = doubt or not_covered(suite, hosts)
     elif stance is not Stance.TECHNOLOGY_PREVIEW:
         doubt = ""
     if doubt:
@@ -118,12 +118,15 @@ def _stance(suite: Suite, levels: Sequence[int | None], cases: Sequence[Case], d
     return StanceReport(suite.source.id, stance, decided_by)
 
 
-def _not_covered(suite: Suite, levels: Sequence[int | None]) -> str:
-    """What of its levels keeps a chain from being one that the source supports; empty where nothing does."""
-    names = [level_name(level) for level in levels if level is not None]
+def not_covered(suite: Suite, hosts: Sequence[HostReport]) -> str:
+    """What of its machines keeps a chain from being one that the source supports; empty where nothing does."""
+    names = {level_name(host.level): host for host in hosts if host.is_machine}
     missing = [name for name in suite.supports if name not in names]
     if names and missing:
         return f"the chain has no {missing[0].upper()}, and the source supports whole chains only"
+    unseen = [names[name].name for name in suite.supports if name in names and not names[name].reachable]
+    if unseen:
+        return f"{unseen[0]} was not looked at, and the source supports whole chains only"
     beyond = [name for name in names if name not in LEVELS]
     return f"the chain has an {beyond[0].upper()}, and no statement is about one" if beyond else ""
 
