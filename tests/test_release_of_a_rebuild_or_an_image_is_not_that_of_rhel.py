@@ -230,10 +230,11 @@ def test_the_kernel_that_runs_is_held_against_the_release(version: str, kernel: 
     ],
 )
 def test_the_release_of_an_image_is_not_that_of_the_machine(trace: Texts) -> None:
-    """Whatever shows the container: what is asked of the machine's release stays open at every level."""
+    """Whatever shows the container: what is asked of the machine's release and configuration stays open at every level."""
     for requirement, chain in (
         ("RHEL8-OS-L0", l0(intel_chain(), trace)),
         ("RHEL8-INTEL-PREREQ", l0(intel_chain(), trace)),
+        ("RHEL8-INTEL-PERSIST", l0(intel_chain(), trace)),
         ("RHEL8-OS-L1", l1(intel_chain(), trace)),
         ("RHEL8-OS-L2-RHEL8", l2(intel_chain(), trace)),
     ):

@@ -139,7 +139,7 @@ def _domain(path: str, domain: Domain, gathered: Dump) -> Json:
 
 
 def _definition(domain: Domain) -> DomainXml:
-    """What holds now; where that is not known, what is stored (`running` is unknown then, and says so)."""
+    """What holds now; where that is not known, what is stored (`running` is unknown then, with the reason)."""
     definition = attempt(lambda: domain.xml)
     if not isinstance(definition, Unobservable):
         return definition

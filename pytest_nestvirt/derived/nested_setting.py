@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_nestvirt.derived.image import refuse_image
 from pytest_nestvirt.derived.nested_default import Setting, upstream_default
 from pytest_nestvirt.facts.kernel.architecture import Family, family_of
 from pytest_nestvirt.facts.kvm.module_option import ModuleOption, first_rejected
@@ -24,8 +25,9 @@ def nested_after_boot(machine: Machine, module: str) -> Setting:
 
     A kernel whose version does not show its default (RHEL 8's 4.18 has changes that the version does not show) is taken to
     have it off where it is off now; where it is on now and no line sets it, the module may have been loaded by hand.
-    `Unobservable` in that case, and where the configuration or the kernel's version cannot be read.
+    `Unobservable` in that case, where the configuration or the kernel's version cannot be read, and in a container.
     """
+    refuse_image(machine, "the files of modprobe")
     if _is_built_in(machine, module):
         return _of_the_image(machine, module)
     line = machine.modprobe.kept_out_by(module)

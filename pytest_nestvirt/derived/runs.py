@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from pytest_nestvirt.derived.identity import same_system
+from pytest_nestvirt.derived.image import refuse_image
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.facts.system.os_expression import OsMatch, parse
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.observation.unknown import every, first_known, known_or
+from pytest_nestvirt.observation.unknown import every, first_known
 
 
 def runs(machine: Machine, expression: str) -> bool:
@@ -40,11 +41,7 @@ def refuse_borrowed_release(machine: Machine) -> None:
     """Raise `Unobservable` where the release that was read is not that of the machine: an image's, or its hypervisor's."""
     if same := same_system(machine):
         raise Unobservable("proc/sys/kernel/random/boot_id", same)
-    kind = known_or(lambda: machine.platform.container, "none")
-    if kind != "none":
-        raise Unobservable(
-            "platform.container", f"the release files read in {machine.name} are those of a container ({kind})"
-        )
+    refuse_image(machine, "the release files")
 
 
 def names_itself(machine: Machine, expression: str, *, strict: bool = False) -> bool:

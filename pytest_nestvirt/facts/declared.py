@@ -1,4 +1,4 @@
-"""What the inventory says of a machine, as facts: nobody has to log in for these."""
+"""What the inventory declares of a machine, as facts: they need no access to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Declared(Subject):
 
     @fact
     def environment(self) -> str:
-        """What the host is used for: dev, test, preprod, prod. `Unobservable` where nobody said."""
+        """What the host is used for: dev, test, preprod, prod. `Unobservable` where it is not declared."""
         self.reader.note(INVENTORY)
         if self.host.environment is None:
             raise Unobservable(INVENTORY, f"`environment:` is not set for {self.host.name}")

@@ -19,17 +19,17 @@ class Account(Subject):
     @fact
     def uid(self) -> int:
         """Number of the user; 0 is root."""
-        return int(self._said()["uid"])
+        return int(self._shown()["uid"])
 
     @fact
     def may_change(self) -> bool:
         """Whether it is root or becomes root by sudo without a password."""
-        said = self._said()
-        return int(said["uid"]) == 0 or said["sudo"] == "yes"
+        shown = self._shown()
+        return int(shown["uid"]) == 0 or shown["sudo"] == "yes"
 
-    def _said(self) -> re.Match[str]:
+    def _shown(self) -> re.Match[str]:
         text = self.read(SOURCE)
-        said = _LINE.fullmatch(text)
-        if said is None:
+        shown = _LINE.fullmatch(text)
+        if shown is None:
             raise Unobservable(SOURCE, f"not a line `uid=0 sudo=none`: {text.strip()[:60]!r}")
-        return said
+        return shown

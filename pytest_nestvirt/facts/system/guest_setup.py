@@ -124,12 +124,12 @@ class Guest(Subject):
             r"SecureBoot\s*(?:=\s*(?P<byte>[01])|(?P<word>enabled|disabled))", text.split("\n")[0].strip()
         )
         if found is None:
-            raise Unobservable(SECURE_BOOT, f"does not tell: {text[:60]!r}")
+            raise Unobservable(SECURE_BOOT, f"does not show it: {text[:60]!r}")
         return found["byte"] == "1" or found["word"] == "enabled"
 
     @fact
     def disks_rotational(self) -> Mapping[str, bool]:
-        """Whether each disk says that it turns. In a virtual machine that is often what the hypervisor made up."""
+        """Whether each disk reports that it rotates. In a virtual machine the hypervisor often makes that up."""
         found = [_DISK.fullmatch(line.strip()) for line in self.read(ROTATIONAL).split("\n")]
         disks = {disk["name"]: disk["rotational"] == "1" for disk in found if disk}
         if not disks:

@@ -29,7 +29,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One check. The text is what stands in parentheses after the level; empty after PASS."""
+    """One check. The text is the one in parentheses after the level; empty after PASS."""
 
     level: Level
     text: str
@@ -45,7 +45,7 @@ _DEVICE = re.compile(r"device '?(?P<path>/[^\s']+)'?(?P<rest>.*)")
 def parse_host_validate(text: str, source: str) -> Mapping[str, CheckLine]:
     """Each check of the driver QEMU by what is checked, as in `hardware virtualization`, `/dev/kvm exists`.
 
-    Versions before 1.2.9 say `device /dev/kvm` for the latter. Raises `Unobservable` where no line is a check.
+    Versions before 1.2.9 print `device /dev/kvm` for the latter. Raises `Unobservable` where no line is a check.
 
     >>> parse_host_validate("QEMU: Checking if device /dev/kvm exists : PASS", "here")["/dev/kvm exists"].level.value
     'PASS'

@@ -63,7 +63,7 @@ class OsMatch:
     comparisons: tuple[Comparison, ...] = ()
 
     def __call__(self, os_id: str, version: tuple[int, ...]) -> bool:
-        """Whether it names that system; `Unobservable` where the version is too short to tell."""
+        """Whether it names that system; `Unobservable` where the version is too short to decide it."""
         return os_id == self.os_id and self._all_hold(version)
 
     def _all_hold(self, version: tuple[int, ...]) -> bool:
@@ -91,6 +91,6 @@ def matches(expression: str, os_id: str, version: tuple[int, ...]) -> bool:
     >>> matches("rhel", "rocky", (8, 10))
     False
 
-    Raises `Unobservable` where the version is too short to tell, ValueError for a malformed expression.
+    Raises `Unobservable` where the version is too short to decide it, ValueError for a malformed expression.
     """
     return parse(expression)(os_id, version)

@@ -20,7 +20,7 @@ _SHAPES = {PACKAGES: _PLAIN, RPMS: _NEVRA, DEBS: _DPKG}
 
 
 class Packages(Subject):
-    """What the package manager says. A live host was asked for the packages that matter here only."""
+    """What the package manager lists. A live host was asked for the packages that matter here only."""
 
     name = "packages"
 

@@ -35,13 +35,13 @@ RELEASE_PACKAGES = (
     "springdale-release",
     "vzlinux-release",
 )
-"""Packages with the release files of rebuilds. `epel-release` and the like are none: they add a repository."""
+"""Packages with the release files of rebuilds. `epel-release` and the like are not among them: they add a repository."""
 
 _LINK = re.compile(r"\S*-release")
 
 
 def others_fields(release: OsRelease) -> Iterator[str]:
-    """Variables of os-release by which somebody else than Red Hat made the release, `NAME=...` each."""
+    """Variables of os-release that name another maker of the release than Red Hat, `NAME=...` each."""
     for name in _NAMES:
         value = release.get(name)
         if value and not _is_red_hats(value):

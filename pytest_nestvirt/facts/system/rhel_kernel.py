@@ -60,7 +60,7 @@ _SYSTEMS = {
 def contradiction_of_kernel(os_id: str, version: tuple[int, ...], kernel: str) -> str:
     """Why that kernel cannot belong to that release, for people; empty where it can.
 
-    A kernel of an earlier minor release can: it is kept for a boot, and others are not booted before somebody does. One of a
+    A kernel of an earlier minor release can: it stays installed after an update, and runs until the next boot. One of a
     later minor release cannot have come with the release.
     """
     foreign = _SYSTEMS.get(os_id)

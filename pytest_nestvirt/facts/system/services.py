@@ -1,4 +1,4 @@
-"""What systemd says of units: a pure parser of `systemctl show -p Id,LoadState,ActiveState,UnitFileState UNIT...`."""
+"""What systemd shows of units: a pure parser of `systemctl show -p Id,LoadState,ActiveState,UnitFileState UNIT...`."""
 
 from __future__ import annotations
 
