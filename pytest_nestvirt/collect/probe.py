@@ -13,6 +13,16 @@ from pytest_nestvirt.collect.frames import parse_frames
 from pytest_nestvirt.collect.windows_probe import SECONDS, SHELL_SECTION, looks_like_windows, windows_command
 from pytest_nestvirt.inventory.host import Become, Connection, Host
 from pytest_nestvirt.one_line import excerpt
+from pytest_nestvirt.snapshot.sections import (
+    DEVICE_TREE,
+    FILES,
+    LINKS,
+    LISTINGS,
+    MODPROBE,
+    MODULES,
+    PARAMETERS,
+    SMALL_FILES,
+)
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Transport
 
@@ -25,14 +35,30 @@ class ProbeError(Exception):
     """A machine was reached and cannot be looked at: one line that says what it printed instead."""
 
 
+_LISTS = {
+    "small": SMALL_FILES,
+    "files": FILES,
+    "words": DEVICE_TREE,
+    "directories": tuple(name for name in LISTINGS if name not in MODPROBE and not name.startswith("nestvirt/")),
+    "configurations": MODPROBE,
+    "modules": MODULES,
+    "parameters": PARAMETERS,
+    "links": LINKS,
+}
+"""What the probe reads in the same way, by the variable of the shell that lists it."""
+
+
 def probe_input(nonce: str, become: Become) -> bytes:
-    """What `sh` gets on its standard input: two assignments, then the probe. `nonce` is hexadecimal."""
+    """What `sh` gets on its standard input: assignments, then the probe. `nonce` is hexadecimal."""
     if not re.fullmatch(r"[0-9a-f]{8,64}", nonce):
         msg = f"a nonce has 8 to 64 hexadecimal digits, not {nonce!r}"
         raise ValueError(msg)
     permission = "never" if become is Become.NEVER else "auto"
     here = files("pytest_nestvirt.collect")
-    return f"n={nonce}\nb={permission}\n".encode("ascii") + b"".join(here.joinpath(p).read_bytes() for p in _PARTS)
+    lists = "".join(f"{variable}='{' '.join(names)}'\n" for variable, names in _LISTS.items())
+    return f"n={nonce}\nb={permission}\n{lists}".encode("ascii") + b"".join(
+        here.joinpath(p).read_bytes() for p in _PARTS
+    )
 
 
 def collect(transport: Transport, host: Host) -> Snapshot:

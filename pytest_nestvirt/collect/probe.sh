@@ -72,24 +72,27 @@ judge() {
   esac
 }
 
-# openable NAME: whether /NAME can be opened without waiting; where not, its frame says why. What is not a regular file may
-# block, and so may a link into the file systems of the kernel (/proc/kmsg, which also loses what is read from it).
-openable() {
+# closed PATH: into v, why it is not opened; nothing if it may be. What is not a regular file may block, and so may a link into the
+# file systems of the kernel (/proc/kmsg, which also loses what is read from it).
+closed() {
   v=
+  if [ -h "$1" ]; then
+    v=$(readlink -f "$1" 2>/dev/null)
+    case $v in
+      '') if [ -e "$1" ]; then v='it is a link, and readlink does not say where it leads'; fi ;;
+      /dev/null) v=; return ;;
+      /proc/* | /sys/* | /dev/*) v="it is a link to $v, which is not opened" ;;
+      *) v= ;;
+    esac
+  fi
+  if [ -z "$v" ] && [ -e "$1" ] && ! [ -f "$1" ]; then v='it is a directory, pipe, socket or device, not a file'; fi
+}
+
+# openable NAME: whether /NAME can be opened without waiting; where not, its frame says why.
+openable() {
   case $1 in
-    proc/* | sys/*) if [ -d "/$1" ]; then v='it is a directory'; fi ;;
-    *)
-      if [ -h "/$1" ]; then
-        v=$(readlink -f "/$1" 2>/dev/null)
-        case $v in
-          '') if [ -e "/$1" ]; then v='it is a link, and readlink does not say where it leads'; fi ;;
-          /dev/null) put ok - "$1" ''; return 1 ;;
-          /proc/* | /sys/* | /dev/*) v="it is a link to $v, which is not opened" ;;
-          *) v= ;;
-        esac
-      fi
-      if [ -z "$v" ] && [ -e "/$1" ] && ! [ -f "/$1" ]; then v='it is a directory, pipe, socket or device, not a file'; fi
-      ;;
+    proc/* | sys/*) if [ -d "/$1" ]; then v='it is a directory'; else v=; fi ;;
+    *) closed "/$1" ;;
   esac
   if [ -n "$v" ]; then put failed - "$1" "$v"; return 1; fi
   if ! [ -r "/$1" ]; then unread "$1"; return 1; fi
@@ -190,32 +193,29 @@ output() {
 
 identity() {
   output sos_commands/kernel/uname_-a 0 uname -a
-  for k in version cmdline uptime sys/kernel/random/boot_id sys/kernel/osrelease sys/kernel/hostname sys/kernel/tainted; do line proc/$k; done
+  for k in $small; do line "$k"; done
   cap=8388608
   file proc/cpuinfo
   cap=1048576
-  file proc/modules
-  file proc/meminfo
-  file proc/sysinfo
-  for k in etc/os-release usr/lib/os-release etc/redhat-release etc/oracle-release; do file $k; done
-  link etc/redhat-release
+  for k in $files; do file "$k"; done
+  for k in $links; do link "$k"; done
 }
 
-modules() {
-  for m in kvm kvm_intel kvm_amd kvm_hv kvm_pr; do
+loaded() {
+  for m in $modules; do
     k=sys/module/$m
-    if [ -d /$k ]; then
-      put ok - $k ''
-      line $k/refcnt
+    if [ -d "/$k" ]; then
+      put ok - "$k" ''
+      line "$k/refcnt"
       for p in /"$k"/parameters/*; do
         if [ -e "$p" ]; then line "${p#/}"; fi
       done
-    elif [ -d /sys/module ]; then put missing - $k ''
-    else put failed - $k '/sys/module is not there'; fi
+    elif [ -d /sys/module ]; then put missing - "$k" ''
+    else put failed - "$k" '/sys/module is not there'; fi
   done
   # A module may lack the parameter: that, too, is an answer.
-  for k in kvm/parameters/nested kvm/parameters/hpage kvm_intel/parameters/nested kvm_amd/parameters/nested kvm_hv/parameters/nested; do
-    if ! [ -e /sys/module/$k ]; then unread sys/module/$k; fi
+  for k in $parameters; do
+    if ! [ -e "/$k" ]; then unread "$k"; fi
   done
 }
 
@@ -224,9 +224,9 @@ modules() {
 # so that a file without a section is not taken for one that is silent about kvm: it may have been a pipe, or unreadable.
 modprobe_files() {
   set --
-  for d in etc run usr/local/lib usr/lib lib; do
-    list $d/modprobe.d/
-    for f in /"$d"/modprobe.d/*.conf /"$d"/modprobe.d/*.alias; do
+  for d in $configurations; do
+    list "$d"
+    for f in "/$d"*.conf "/$d"*.alias; do
       case $f in
         *"$nl"*) file "${f#/}" ;;
         *) if { [ -e "$f" ] || [ -h "$f" ]; } && openable "${f#/}"; then set -- "$@" "$f"; fi ;;
@@ -255,18 +255,8 @@ device() {
 }
 
 platform() {
-  for k in sys_vendor product_name product_version product_family board_vendor board_name bios_vendor bios_version \
-    chassis_vendor chassis_asset_tag product_uuid; do
-    line sys/class/dmi/id/$k
-  done
-  for k in sys/firmware/acpi/tables/ sys/kernel/iommu_groups/ sys/firmware/efi/ proc/xen/ proc/vz/ proc/bc/; do list $k; done
-  for k in compatible model hypervisor/compatible ibm,partition-name vm,uuid; do words proc/device-tree/$k; done
-  for k in sys/hypervisor/type sys/hypervisor/uuid sys/hypervisor/properties/features proc/xen/capabilities \
-    proc/1/cgroup \
-    sys/devices/system/clocksource/clocksource0/available_clocksource; do
-    line $k
-  done
-  for k in run/systemd/container .dockerenv run/.containerenv; do file $k; done
+  for k in $directories; do list "$k"; done
+  for k in $words; do words "$k"; done
   for k in /sys/kernel/mm/hugepages/hugepages-*/nr_hugepages; do
     if [ -e "$k" ]; then line "${k#/}"; fi
   done
@@ -597,7 +587,7 @@ main() {
   uid=$(id -u)
   if has timeout && timeout 9 true 2>/dev/null; then bounded=yes; fi
   identity; flush
-  modules; flush
+  loaded; flush
   modprobe_files; flush
   device; platform; flush
   qemu; flush

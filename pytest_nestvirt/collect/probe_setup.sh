@@ -16,6 +16,8 @@ said() {
 picked() {
   k=$1 f=$2
   if absent "$f"; then put missing - "$k" ''; return; fi
+  closed "$f"
+  if [ -n "$v" ]; then put failed - "$k" "$v"; return; fi
   set -- "$3" tail -c "$cap" "$f"
   if ! [ -r "$f" ]; then
     if ! sudoer; then put denied - "$k" 'Permission denied'; return; fi

@@ -147,6 +147,25 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 FIXED = tuple(chain.from_iterable(GROUPS.values()))
 """All of that: each of these is in a complete snapshot."""
 
+_LARGE = ("proc/modules", "proc/meminfo", "proc/sysinfo")
+_READ_BY_FUNCTIONS = frozenset({"proc/cpuinfo", "proc/1/environ-container", "proc/mounts", *DEVICE_TREE})
+
+
+def _is_plain_file(name: str) -> bool:
+    return not name.endswith("/") and not name.startswith("sys/module/") and name not in _READ_BY_FUNCTIONS
+
+
+SMALL_FILES = tuple(
+    name for name in FIXED if name.startswith(("proc/", "sys/")) and _is_plain_file(name) and name not in _LARGE
+)
+"""Files of the kernel that the probe's shell reads by itself: a process less each."""
+
+FILES = (*_LARGE, *(name for name in FIXED if name.startswith(("etc/", "usr/", "run/", ".")) and _is_plain_file(name)))
+"""Files that the probe reads by a command each."""
+
+PARAMETERS = tuple(name for name in _KVM if name.startswith("sys/module/") and "/parameters/" in name)
+"""Parameters of modules whose absence is an answer, too."""
+
 LIBVIRT_DOMAINS = "etc/libvirt/qemu/"
 """The definitions of the domains; only what lies directly there, the rest are networks and links."""
 

@@ -79,7 +79,7 @@ def _names_below(tree: Tree, directory: str) -> Iterator[str]:
 
 def _may_be_file(tree: Tree, path: str, directory: str) -> bool:
     """A directory among files is one of them only where modprobe would look for a file."""
-    return path not in tree.directories or (directory in MODPROBE and path.endswith(".conf"))
+    return path not in tree.directories or (directory in MODPROBE and path.endswith((".conf", ".alias")))
 
 
 def _first(tree: Tree, names: tuple[str, ...]) -> Content | None:
