@@ -32,7 +32,7 @@ class Obligation(StrEnum):
 
 
 class Finding(StrEnum):
-    """How a check ended, before anyone asked what that means."""
+    """How a check ended, before that is weighed."""
 
     HELD = "held"
     REFUTED = "refuted"
@@ -74,7 +74,7 @@ VERIFIED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.LIMIT_CONFIRMED, Verdi
 def judge(finding: Finding, kind: Kind, obligation: Obligation) -> Verdict:
     """The verdict for a finding about a requirement of that kind and obligation.
 
-    A refuted must is a fail, a refuted should a warning; a claim, and whatever is only permitted or told, warns at
+    A refuted must is a fail, a refuted should a warning; a claim, and whatever is only permitted or mentioned, warns at
     most; a refuted limitation has been lifted, which is never a failure.
     """
     match finding:

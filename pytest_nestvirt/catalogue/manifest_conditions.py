@@ -21,8 +21,8 @@ def _has(item: ManifestObject, wanted: tuple[str, ...]) -> tuple[bool, str]:
 
 
 def _nested(item: ManifestObject, wanted: bool) -> tuple[bool, str]:  # noqa: FBT001 - the signature of conditions
-    told = isinstance(item, VmClass | VirtualMachine) and item.for_nesting
-    return told is wanted, f"{item.name} is {'' if told else 'not '}about nested virtualization"
+    about_nesting = isinstance(item, VmClass | VirtualMachine) and item.for_nesting
+    return about_nesting is wanted, f"{item.name} is {'' if about_nesting else 'not '}about nested virtualization"
 
 
 def _provider(item: ManifestObject, wanted: tuple[str, ...]) -> tuple[bool, str]:

@@ -1,8 +1,8 @@
 """What a source says about the vendor's support of a chain: the second axis, never mixed with the verdict.
 
-A requirement's `stance:` maps its verdicts to stances; whoever makes a case looks its verdict up there. The chain has
+A requirement's `stance:` maps its verdicts to stances; a case has the stance of its verdict. The chain has
 the worst stance that any of its cases carries, so `supported` needs a statement that says so and none that speaks
-against it. An undecided verdict (see `model.UNDECIDED`) carries `not-stated`, which is worse than any support.
+against it. An undecided verdict (see `requirement.UNDECIDED`) carries `not-stated`, which is worse than any support.
 
 A machine that the inventory has judged as something it is not (`treat_as: rhel` on a rebuild) makes its chain
 unsupported: the statements about releases are put aside for it, and `applicability.Applies.stance` carries that.
@@ -20,7 +20,7 @@ WORST_FIRST = tuple(Stance)
 
 
 class HasVerdict(Protocol):
-    """What is needed of a `report.model.Case`, which stands above this layer."""
+    """What is needed of a `report.case.Case`, which is above this layer."""
 
     @property
     def requirement(self) -> str:

@@ -1,6 +1,6 @@
 """`junit.xml` for each chain, for CI systems: one suite a machine, one test case a requirement.
 
-How verdicts are told: `fail` is a failure, an inconclusive must a failure of type `inconclusive`, `unreachable` and
+How verdicts are shown: `fail` is a failure, an inconclusive must a failure of type `inconclusive`, `unreachable` and
 `error` are errors, what pytest skips is skipped with its verdict and reason. `pass`, `warn`, `limit-confirmed` and
 `limit-lifted` pass; the first lines of their output and a property of their suite tell them apart. A chain that does
 not conform never makes a file without a failure or an error.
@@ -43,7 +43,7 @@ _LONGEST_SLUG = 100
 def write_junit(run: RunReport, directory: Path) -> list[Path]:
     """Write `<directory>/<chain>/junit.xml` for every chain. Raises `ReportError`.
 
-    Files that an earlier run left here for chains this run does not have are removed: whoever gathers `*/junit.xml`
+    Files that an earlier run left here for chains this run does not have are removed: a CI system that gathers `*/junit.xml`
     would take them for results of this run.
     """
     written = [
@@ -68,26 +68,26 @@ def slug(chain: ChainReport) -> str:
     ):
         return joined
     digest = hashlib.sha256("\0".join(chain.hosts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    told = joined if chain.name == " > ".join(chain.hosts) else chain.name  # of manifests, the file
-    readable = re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:60].strip("-") or "chain"
+    name = joined if chain.name == " > ".join(chain.hosts) else chain.name  # of manifests, the file
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-") or "chain"
     return f"{readable}---{digest}"
 
 
 def to_junit(result: ChainResult, run: RunReport) -> str:
     """The file of one chain; it is valid against Jenkins' schema, junit-10.xsd."""
     suites = [_suite(host, result, run) for host in result.hosts]
-    untold = _untold(result, run, [case for suite in suites for case in suite.test_cases])
-    if untold:
+    unreported = _unreported(result, run, [case for suite in suites for case in suite.test_cases])
+    if unreported:
         suites = suites or [junit_xml.TestSuite(plain(result.chain.name, 500))]
-        suites[0].test_cases.append(_stand_in("chain", str(result.state), untold))
+        suites[0].test_cases.append(_stand_in("chain", str(result.state), unreported))
     root = ET.Element("testsuites", {"name": f"{files.JUNIT_TITLE} {plain(result.chain.name, 500)}"})
     root.extend(suite.build_xml_doc() for suite in suites)
-    _mend(root)
+    _fix(root)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _mend(root: ET.Element) -> None:
+def _fix(root: ET.Element) -> None:
     """What junit-xml 1.9 gets wrong for junit-10.xsd.
 
     It writes `disabled`, which the schema does not know, and `time` of a suite with as many digits as a float has,
@@ -116,7 +116,7 @@ def _suite(host: HostReport, result: ChainResult, run: RunReport) -> junit_xml.T
 
 
 def _has_test_case(case: Case) -> bool:
-    """What does not apply is counted, not listed, unless somebody asked for an item of it."""
+    """What does not apply is counted, not listed, unless the option asked for an item of it."""
     return case.verdict is not Verdict.NOT_APPLICABLE or bool(case.nodeid)
 
 
@@ -143,7 +143,7 @@ def _seconds(case: Case) -> float:
 
 def _output(case: Case) -> str:
     """Verdict and stance first, each on a line of its own for machines, then reason and evidence."""
-    told = [
+    lines = [
         f"verdict: {case.verdict}",
         f"stance: {case.stance or 'nothing said'}",
         f"kind: {case.kind}, {case.obligation}",
@@ -152,7 +152,7 @@ def _output(case: Case) -> str:
         f"reason: {plain(case.reason, 2000)}",
         *(f"evidence: {evidence_text(evidence, case.host, 500)}" for evidence in case.evidence),
     ]
-    return block("\n".join(told), 60, 20_000)
+    return block("\n".join(lines), 60, 20_000)
 
 
 def _stand_in(name: str, verdict: str, reason: str) -> junit_xml.TestCase:
@@ -162,7 +162,7 @@ def _stand_in(name: str, verdict: str, reason: str) -> junit_xml.TestCase:
     return test_case
 
 
-def _untold(result: ChainResult, run: RunReport, test_cases: Sequence[junit_xml.TestCase]) -> str:
+def _unreported(result: ChainResult, run: RunReport, test_cases: Sequence[junit_xml.TestCase]) -> str:
     """Why the chain does not conform, if none of its test cases says so; empty otherwise."""
     if result.state in CONFORMING or any(case.is_failure() or case.is_error() for case in test_cases):
         return ""

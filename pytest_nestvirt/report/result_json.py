@@ -38,17 +38,17 @@ _RUN: Final = TypeAdapter(RunReport)
 def to_json(run: RunReport) -> str:
     """The canonical text of a run, with a newline at its end."""
     ordered = replace(run, cases=in_order(run))
-    told = cast("dict[str, Any]", _harmless(_RUN.dump_python(ordered, mode="json")))
-    for judged in _with_level(told):
+    written = cast("dict[str, Any]", _harmless(_RUN.dump_python(ordered, mode="json")))
+    for judged in _with_level(written):
         judged["level"] = NO_LEVEL if judged["level"] is None else judged["level"]
-    told["timing"] = {
-        "started": told.pop("started"),
-        "finished": told.pop("finished"),
-        "hosts": [_host_timing(host) for host in told["hosts"]],
-        "cases": [timing for case in told["cases"] if (timing := _case_timing(case))],
+    written["timing"] = {
+        "started": written.pop("started"),
+        "finished": written.pop("finished"),
+        "hosts": [_host_timing(host) for host in written["hosts"]],
+        "cases": [timing for case in written["cases"] if (timing := _case_timing(case))],
     }
-    told["schema_version"] = SCHEMA_VERSION
-    return json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    written["schema_version"] = SCHEMA_VERSION
+    return json.dumps(written, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def in_order(run: RunReport) -> tuple[Case, ...]:
@@ -62,10 +62,10 @@ def write_json(run: RunReport, directory: Path) -> Path:
     return write_whole(directory / FILE_NAME, to_json(run))
 
 
-def _with_level(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _with_level(written: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every part of the file that has a level: hosts, cases and their evidence."""
-    yield from told["hosts"]
-    for case in told["cases"]:
+    yield from written["hosts"]
+    for case in written["cases"]:
         yield case
         yield from case["evidence"]
 
@@ -80,8 +80,8 @@ def _case_timing(case: dict[str, Any]) -> dict[str, Any] | None:
     return {"host": case["host"], "requirement": case["requirement"], "seconds": seconds} if seconds else None
 
 
-def _seconds(told: dict[str, Any]) -> float:
-    seconds = told.pop("seconds")
+def _seconds(written: dict[str, Any]) -> float:
+    seconds = written.pop("seconds")
     return round(seconds, 6) if math.isfinite(seconds) else 0.0
 
 
@@ -104,7 +104,7 @@ def load_json(path: Path) -> RunReport:
         raise ReportError(f"{path}: {why}; expected is a {FILE_NAME} as --nestvirt-report leaves it") from None
 
     try:
-        told = json.loads(path.read_bytes())
+        written = json.loads(path.read_bytes())
     except OSError as error:
         refuse(f"cannot be read ({error.strerror or error})")
     except UnicodeDecodeError:
@@ -113,9 +113,9 @@ def load_json(path: Path) -> RunReport:
         refuse("is nested too deeply to be a report")
     except ValueError as error:
         refuse(f"is not JSON ({error})")
-    _refuse_other_versions(told, refuse)
+    _refuse_other_versions(written, refuse)
     try:
-        return _RUN.validate_json(json.dumps(_with_timing(told)), strict=True)
+        return _RUN.validate_json(json.dumps(_with_timing(written)), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         refuse(f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}")
@@ -123,27 +123,29 @@ def load_json(path: Path) -> RunReport:
         refuse("`hosts`, `cases` or `timing` is not what the schema says")
 
 
-def _refuse_other_versions(told: object, refuse: Callable[[str], NoReturn]) -> None:
-    version = told.get("schema_version") if isinstance(told, dict) else None
+def _refuse_other_versions(written: object, refuse: Callable[[str], NoReturn]) -> None:
+    version = written.get("schema_version") if isinstance(written, dict) else None
     if not isinstance(version, str):
         refuse("has no `schema_version`")
     if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         refuse(f"has schema version {plain(version, 40)}, this program reads {SCHEMA_VERSION}")
 
 
-def _with_timing(told: Mapping[str, Any]) -> dict[str, Any]:
+def _with_timing(written: Mapping[str, Any]) -> dict[str, Any]:
     """The file's content in the shape of `RunReport`: moments and durations back where they belong."""
-    timing = told["timing"]
-    for judged in _with_level(told):
+    timing = written["timing"]
+    for judged in _with_level(written):
         judged["level"] = None if judged["level"] == NO_LEVEL else judged["level"]
     hosts = {entry["host"]: entry for entry in timing["hosts"]}
     seconds = {(entry["host"], entry["requirement"]): entry["seconds"] for entry in timing["cases"]}
     return {
-        **{name: value for name, value in told.items() if name not in {"timing", "schema_version"}},
+        **{name: value for name, value in written.items() if name not in {"timing", "schema_version"}},
         "started": timing["started"],
         "finished": timing["finished"],
-        "hosts": [_timed_host(host, hosts[host["name"]]) for host in told["hosts"]],
-        "cases": [{**case, "seconds": seconds.get((case["host"], case["requirement"]), 0.0)} for case in told["cases"]],
+        "hosts": [_timed_host(host, hosts[host["name"]]) for host in written["hosts"]],
+        "cases": [
+            {**case, "seconds": seconds.get((case["host"], case["requirement"]), 0.0)} for case in written["cases"]
+        ],
     }
 
 

@@ -71,12 +71,12 @@ def _block(result: ChainResult, width: int) -> Iterator[Line]:
 
 def _heading(result: ChainResult, width: int) -> Line:
     """Name and state; the name gives way where both are too long, and doubtful support is said in the same breath."""
-    told = f": {result.state}"
+    text = f": {result.state}"
     doubtful = _doubtful_support(result)
     if doubtful and result.state in CONFORMING:
-        told += f" ({', '.join(doubtful)})"
-    told = cut(told, max(width - 10, len(f": {result.state}")))
-    return Line(cut(plain(result.chain.name, 400), width - len(told)) + told, ("bold", _colour(result)))
+        text += f" ({', '.join(doubtful)})"
+    text = cut(text, max(width - 10, len(f": {result.state}")))
+    return Line(cut(plain(result.chain.name, 400), width - len(text)) + text, ("bold", _colour(result)))
 
 
 def _doubtful_support(result: ChainResult) -> list[str]:
@@ -105,8 +105,8 @@ def _host_text(host: HostReport) -> str:
 def _verdicts(result: ChainResult, width: int) -> Iterator[Line]:
     counts = Counter(case.verdict for case in result.cases)
     musts = sum(case.obligation is Obligation.MUST for case in result.of(Verdict.INCONCLUSIVE))
-    told = [f"{counts[v]} {v}{_of_musts(v, musts)}".replace(" ", UNBROKEN) for v in WORST_FIRST if counts[v]]
-    yield from labelled("verdicts", ", ".join(told) or "none", width, lines=3)
+    text = [f"{counts[v]} {v}{_of_musts(v, musts)}".replace(" ", UNBROKEN) for v in WORST_FIRST if counts[v]]
+    yield from labelled("verdicts", ", ".join(text) or "none", width, lines=3)
     if counts[Verdict.NOT_APPLICABLE]:
         yield from labelled("", f"{counts[Verdict.NOT_APPLICABLE]} {Verdict.NOT_APPLICABLE}", width, ("light",))
 
@@ -164,22 +164,22 @@ def _listed(
 def _one_line(case: Case) -> str:
     """A limitation says what it is, for its reason is often only that it held; all else says what was seen."""
     limitation = case.verdict in {Verdict.LIMIT_CONFIRMED, Verdict.LIMIT_LIFTED}
-    told = case.statement if limitation or not case.reason else case.reason
+    text = case.statement if limitation or not case.reason else case.reason
     # What is reported of a manifest begins with file, line and object.
-    where = f" on {plain(case.host, 60)}" if case.level is not None or told is case.statement else ""
-    return f"{case.requirement}{where}: {plain(told, 400)}"
+    where = f" on {plain(case.host, 60)}" if case.level is not None or text is case.statement else ""
+    return f"{case.requirement}{where}: {plain(text, 400)}"
 
 
 def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
     not_run = result.of(Verdict.NOT_RUN)
     needs = Counter(case.needs for case in not_run if case.not_run is WhyNotRun.NO_PERMISSION)
-    told = [f"{_need(needs[need])} permission `{need}`" for need in CHANGING if needs[need]]
+    text = [f"{_need(needs[need])} permission `{need}`" for need in CHANGING if needs[need]]
     unseen = sum(case.not_run is WhyNotRun.NOT_OBSERVABLE for case in not_run)
     left_out = sum(map(was_left_out, not_run))
-    told += [f"{unseen} cannot be observed by any check"] * bool(unseen)
-    told += [f"{left_out} deselected or cut short"] * bool(left_out)
-    if told:
-        yield from labelled("not run", ", ".join(told), width, lines=3)
+    text += [f"{unseen} cannot be observed by any check"] * bool(unseen)
+    text += [f"{left_out} deselected or cut short"] * bool(left_out)
+    if text:
+        yield from labelled("not run", ", ".join(text), width, lines=3)
 
 
 def _need(number: int) -> str:

@@ -62,9 +62,9 @@ class Assessment:
         )
         sources = ", ".join(suite.source.id for suite in self.suites) or "none"
         machines, chains = len(self.inventory.hosts), len(self.inventory.chains())
-        told = [f"{files}: {machines} machines in {chains} chains"] if files else []
-        told += [f"{file.path.name}: {len(file.objects)} objects" for file in self.manifest_files]
-        return f"{', '.join(told)}; sources: {sources}"
+        named = [f"{files}: {machines} machines in {chains} chains"] if files else []
+        named += [f"{file.path.name}: {len(file.objects)} objects" for file in self.manifest_files]
+        return f"{', '.join(named)}; sources: {sources}"
 
     @property
     def digest(self) -> str:

@@ -37,19 +37,19 @@ def manifest_reports(files: Sequence[ManifestFile]) -> Iterator[HostReport]:
 
 def _identity(item: ManifestObject) -> str:
     """What distinguishes an object for a person, as far as it is known."""
-    told: tuple[str, ...]
+    words: tuple[str, ...]
     match item:
         case VmClass() | VirtualMachine():
-            told = (
+            words = (
                 item.place,
                 known_or(lambda: f"{item.cpu} processors", ""),
                 known_or(lambda: _size(item.memory_bytes), ""),
             )
         case VmImage():
-            told = (item.place, known_or(lambda: item.url or "", ""))
+            words = (item.place, known_or(lambda: item.url or "", ""))
         case _:
-            told = (item.place,)
-    return ", ".join(filter(None, told))
+            words = (item.place,)
+    return ", ".join(filter(None, words))
 
 
 def _size(memory: int) -> str:
