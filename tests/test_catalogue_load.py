@@ -124,7 +124,7 @@ def test_every_undecided_verdict_says_not_stated_where_a_stance_is_declared(tmp_
             id="needs-and-not-observable",
         ),
         pytest.param(ONE, "requirement ACME-ONE is declared twice", id="twice"),
-        pytest.param("    kind: claim\n", ":12: requirements[0].kind: stands here a second time", id="yaml"),
+        pytest.param("    kind: claim\n", ":12: requirements[0].kind: duplicate key", id="yaml"),
         pytest.param("folder: /etc\n", ":12: folder: unknown key", id="folder"),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_fault_is_no_value(load: Load) -> None:
         (f"{CLASS}---\n{IMAGE}---\n{CLASS}", "set.yaml:28: VMClass big is already defined at "),
         ("apiVersion: v1\nkind: List\nitems: [5]\n", "set.yaml:3: items: expected an object; seen 5"),
         (PROVIDER, ": holds none of VMClass, VMImage, VirtualMachine"),
-        (CLASS.replace("  cpu: 8\n", "  cpu: 8\n  cpu: 4\n"), "set.yaml:6: spec.cpu: stands here a second time"),
+        (CLASS.replace("  cpu: 8\n", "  cpu: 8\n  cpu: 4\n"), "set.yaml:6: spec.cpu: duplicate key"),
     ],
 )
 def test_what_keeps_objects_from_being_told_apart_is_refused(load: Load, text: str, said: str) -> None:
@@ -240,7 +240,7 @@ def test_a_fault_in_user_data_is_placed_in_the_manifest(load: Load) -> None:
     assert duplicate.cloud_fault is not None
     assert (duplicate.cloud_fault.line, duplicate.cloud_fault.problem) == (
         40,
-        "hostname: stands here a second time; it is on line 39 already",
+        "hostname: duplicate key (first defined on line 39)",
     )
 
 

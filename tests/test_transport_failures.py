@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import paramiko
 import pytest
@@ -104,9 +105,10 @@ def test_something_else_than_ssh_on_the_port(
 
     def serve() -> None:
         connection, _ = listener.accept()
-        connection.sendall(banner)
-        connection.shutdown(socket.SHUT_WR)
-        connection.close()
+        # It may have been given up by then.
+        with connection, suppress(OSError):
+            connection.sendall(banner)
+            connection.shutdown(socket.SHUT_WR)
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -11,7 +11,10 @@ import pytest
 import testinfra.host
 from sshd import Sshd
 
+from pytest_nestvirt.facts.machine import build_machines
 from pytest_nestvirt.inventory.host import Connection, Host
+from pytest_nestvirt.inventory.local_machine import local_inventory
+from pytest_nestvirt.run.testinfra_host import NestvirtHost
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.transport.local import LocalTransport
 from pytest_nestvirt.transport.ssh import SshTransport
@@ -105,3 +108,11 @@ def test_sudo_marks_commands_and_nothing_else(host: Any) -> None:  # noqa: ANN40
         host.run("echo %s", "a b")
     assert heard == [("echo 'a b'", False), ("echo 'a b'", True)]
     assert isinstance(host.backend.get_sudo_command("x", None), RootCommand)
+
+
+def test_another_host_is_reached_from_a_machine_of_the_inventory(sshd: Sshd) -> None:
+    """`host.get_host()` and `host.get_hosts()` take testinfra's host specs and lead to testinfra's own hosts."""
+    host = NestvirtHost(SshTransport(sshd.host()), build_machines(local_inventory(), {})["localhost"])
+    assert host.get_host("local://").check_output("echo here") == "here"
+    assert [other.backend.get_pytest_id() for other in host.get_hosts(["local://"])] == ["local"]
+    assert type(host.get_host("local://", sudo=True)) is testinfra.host.Host

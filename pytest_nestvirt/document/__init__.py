@@ -1,10 +1,10 @@
-"""YAML files that people write (inventories, catalogues), read so that every complaint can name its line.
+"""YAML files that people write (inventories, catalogues), read so that every message can name its line.
 
 Read strictly where YAML surprises people. What a plain scalar becomes:
 
 - `true` and `false` are booleans; `on`, `off`, `yes` and `no` are words;
 - digits alone (`22`, `-1`, and `0x1f`, `0o755` of YAML 1.2) are whole numbers;
-- everything else stays the text that was written: `0755` (neither 493 nor 755 is guessed), `22:22`, `1_000`,
+- everything else remains the text that was written: `0755` (neither 493 nor 755 is guessed), `22:22`, `1_000`,
   dates, and decimal fractions too, since release 8.10 is not 8.1;
 - an empty value, `~` and `null` are None. Keys are always text.
 

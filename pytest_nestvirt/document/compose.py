@@ -1,7 +1,7 @@
 """From YAML text to nodes that know their lines.
 
-PyYAML's parser (libyaml's, where it was built in) yields the events; what to make of them is decided here. Its own
-composer recurses in C and dies of a segmentation fault on deep input, and it expands aliases without bound.
+PyYAML's parser (libyaml's, where it was built in) yields the events; the nodes are made from them here. PyYAML's own
+composer recurses in C, which ends in a segmentation fault on deep input, and it expands aliases without bound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .scalar import resolve_plain
 
 MAX_DEPTH = 64
 MAX_NODES = 250_000
-"""Nodes of a document with every alias counted as what it stands for."""
+"""Nodes of a document with every alias expanded."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STR_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
@@ -74,7 +74,7 @@ class Composed:
 
 @dataclass(slots=True)
 class _Frame:
-    """A mapping or list whose end was not seen yet."""
+    """A mapping or list whose end has not been seen yet."""
 
     is_mapping: bool
     line: int
@@ -104,7 +104,7 @@ def _line(mark: _Mark | None, offset: int = 0) -> int:
 
 
 class _Composer:
-    """What is open while the events of one document go by."""
+    """What is open while the events of one document are read."""
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self.path = path
@@ -150,9 +150,9 @@ class _Composer:
             raise self.error(line, f"the tag {one_line(event.tag)} is not supported; write the plain value")
         frame = self.stack[-1] if self.stack else None
         if frame and frame.is_mapping and frame.key is None and not frame.merging:
-            raise self.error(line, "a mapping or list can't be a key; expected a word")
+            raise self.error(line, "keys must be scalars")
         if len(self.stack) >= MAX_DEPTH:
-            raise self.error(line, f"nested more than {MAX_DEPTH} deep")
+            raise self.error(line, f"nested more than {MAX_DEPTH} levels")
         self.stack.append(_Frame(isinstance(event, yaml.MappingStartEvent), line, event.anchor))
 
     def close(self) -> None:
@@ -177,19 +177,19 @@ class _Composer:
             self.anchors[anchor] = node
 
     def aliased(self, anchor: str, line: int) -> Node:
-        """What an alias stands for, counted as if it had been written out."""
+        """The node of an alias, counted as if it had been written out."""
         if anchor not in self.anchors:
-            raise self.error(line, f"the alias *{one_line(anchor)} stands for nothing that was complete before it")
+            raise self.error(line, f"undefined alias *{one_line(anchor)}")
         node = self.anchors[anchor]
         self.count(node.size, line)
         if len(self.stack) + node.height > MAX_DEPTH:
-            raise self.error(line, f"nested more than {MAX_DEPTH} deep by the alias *{one_line(anchor)}")
+            raise self.error(line, f"nested more than {MAX_DEPTH} levels by the alias *{one_line(anchor)}")
         return node
 
     def count(self, nodes: int, line: int) -> None:
         self.nodes += nodes
         if self.nodes > MAX_NODES:
-            raise self.error(line, f"more than {MAX_NODES} values, aliases counted as what they stand for")
+            raise self.error(line, f"more than {MAX_NODES} values, with aliases expanded")
 
     def add(self, line: int, node: Node) -> None:
         """Put a complete node into what is open around it."""
@@ -214,10 +214,10 @@ class _Composer:
             frame.merging = True
             return
         if not node.text:
-            raise self.error(line, f"expected a word as key; seen {seen(node.value)}")
+            raise self.error(line, f"a key must be text; seen {seen(node.value)}")
         if node.text in frame.entries:
             first = frame.entries[node.text].line
-            raise self.error(line, f"stands here a second time; it is on line {first} already", node.text)
+            raise self.error(line, f"duplicate key (first defined on line {first})", node.text)
         frame.key, frame.key_line = node.text, line
 
     def mergeable(self, line: int, node: Node) -> Iterator[Placed]:
@@ -230,10 +230,10 @@ class _Composer:
 
 
 def compose_all(text: str, path: Path, offset: int = 0) -> Iterator[Composed]:
-    """Every document of a text that holds anything; `offset` lines of the file stand before the text.
+    """Every document of a text that holds anything; `offset` lines of the file come before the text.
 
-    Raises `DocumentError` for duplicate keys, keys that are no scalars, tags, and what exceeds `MAX_DEPTH` or `MAX_NODES`
-    in one document; `yaml.YAMLError` where the text isn't YAML.
+    Raises `DocumentError` for duplicate keys, keys that are not scalars, tags, and what exceeds `MAX_DEPTH` or `MAX_NODES`
+    in one document; `yaml.YAMLError` where the text is not YAML.
     """
     composer, begun = _Composer(path, offset), 0
     for event in yaml.parse(text, Loader=_LOADER):

@@ -18,8 +18,9 @@ from .place import DocumentError, Key, seen
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
 
-MAX_COMPLAINTS = 100
-"""About one validated part: a person mends the first ones and tries again."""
+
+_HINTED = 100
+"""Errors for which a similar key is looked for: it takes longer than all else, and only the first ones are shown."""
 
 _SECRET = re.compile(r"pass|secret|token|credential", re.IGNORECASE)
 
@@ -74,8 +75,8 @@ def explain(
 ) -> list[str]:
     """One line `FILE:LINE: key.path: …` for each key that is wrong, in the order of the file.
 
-    `prefix` is where in the document the validated part stands. `model` is what it was validated with; by default the
-    one pydantic model whose name the error carries. It is asked for the keys that exist, to suggest one.
+    `prefix` is where in the document the validated part is. `model` is what it was validated with; by default the
+    one pydantic model whose name the error has. Its keys are the ones that are suggested.
     """
     return [str(complaint) for complaint in complaints(validation_error, document, prefix, model=model)]
 
@@ -87,21 +88,21 @@ def complaints(
     *,
     model: type[BaseModel] | None = None,
 ) -> list[DocumentError]:
-    """What `explain` says, as errors that still know their places. No more than `MAX_COMPLAINTS` of them."""
+    """What `explain` lists, as errors that still have their places."""
     model = model or _model_named(validation_error.title)
     found: dict[tuple[Key, ...], list[str]] = {}
-    for error in validation_error.errors(include_url=False)[:MAX_COMPLAINTS]:
+    for number, error in enumerate(validation_error.errors(include_url=False)):
         keys = _existing(document, (*prefix, *error["loc"]))
-        known = tuple(_fields(model, error["loc"][:-1])) if model else ()
+        known = tuple(_fields(model, error["loc"][:-1])) if model and number < _HINTED else ()
         message = _message(error, keys, known)
         if message not in found.setdefault(keys, []):
             found[keys].append(message)
-    errors = [document.error(_joined(said), *keys) for keys, said in found.items()]
+    errors = [document.error(_joined(messages), *keys) for keys, messages in found.items()]
     return sorted(errors, key=lambda error: error.line)
 
 
 def _joined(messages: list[str]) -> str:
-    """What the members of a union expected, as one sentence."""
+    """What the members of a union expect, as one sentence."""
     if len(messages) == 1:
         return messages[0]
     wanted = [message.removeprefix("expected ").partition("; seen ")[0] for message in messages]
@@ -110,7 +111,7 @@ def _joined(messages: list[str]) -> str:
 
 
 def _existing(document: Document, keys: Sequence[Key]) -> tuple[Key, ...]:
-    """The key path without what stands in pydantic's locations only (names of union members, `[key]`)."""
+    """The key path without what only pydantic's locations have (names of union members, `[key]`)."""
     placed, path = document.root, []
     for index, key in enumerate(keys):
         inner = placed.node.entries.get(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from pytest_nestvirt.one_line import one_line
+from pytest_nestvirt.regular_file import NotRegularError, read_regular_file
 
 from .compose import Composed, Placed, compose_all
 from .place import DocumentError, Key, Value
@@ -24,7 +24,7 @@ _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*[^\s#]")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One mapping, with the lines of its keys. Aliased parts of `data` are shared: don't change it."""
+    """One mapping, with the lines of its keys. Aliased parts of `data` are shared: do not change it."""
 
     path: Path
     data: dict[str, Value]
@@ -40,7 +40,7 @@ class Document:
 
 
 def load_document(path: Path) -> Document:
-    """Read a file. Raises `DocumentError`, always one line, for whatever keeps it from being one plain mapping."""
+    """Read a file. Raises `DocumentError`, always one line, if it is not one plain mapping."""
     text = _decode(_read(path), path)
     composed = _compose(text, path)
     if not composed:
@@ -52,7 +52,7 @@ def load_document(path: Path) -> Document:
 
 
 def load_documents(path: Path) -> tuple[Document, ...]:
-    """Read a file of several documents, each a mapping; empty ones are passed over. Raises `DocumentError`."""
+    """Read a file of several documents, each a mapping; empty ones are skipped. Raises `DocumentError`."""
     text = _decode(_read(path), path)
     composed = _compose(text, path)
     _refuse_tabs(text, path, composed)
@@ -60,7 +60,7 @@ def load_documents(path: Path) -> tuple[Document, ...]:
 
 
 def parse_document(text: str, path: Path, offset: int) -> Document:
-    """A document that stands inside a file as text, `offset` lines below the file's beginning. Raises `DocumentError`."""
+    """A document that is text inside a file, `offset` lines below the file's beginning. Raises `DocumentError`."""
     composed = _compose(text, path, offset)
     if len(composed) != 1:
         raise DocumentError(path, offset + 1, (), f"holds {len(composed) or 'no'} documents; expected one mapping")
@@ -76,28 +76,15 @@ def _document(composed: Composed, path: Path) -> Document:
 
 def _read(path: Path) -> bytes:
     try:
-        mode = path.stat().st_mode
-        # A named pipe or a device would be read for ever.
-        data = _beginning(path) if stat.S_ISREG(mode) else None
+        return read_regular_file(path, MAX_BYTES)
     except FileNotFoundError:
         raise DocumentError(path, 0, (), "no such file") from None
     except PermissionError:
-        raise DocumentError(path, 0, (), "may not be read by this account; see its permissions") from None
+        raise DocumentError(path, 0, (), "cannot be read by this account; check its permissions") from None
+    except NotRegularError as error:
+        raise DocumentError(path, 0, (), f"{error.strerror}; expected a YAML file") from None
     except OSError as error:
-        raise DocumentError(path, 0, (), f"can't be read: {error.strerror or error}") from None
-    except ValueError:  # a NUL in the name
-        raise DocumentError(path, 0, (), "is no file name") from None
-    if data is None:
-        kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
-        raise DocumentError(path, 0, (), f"is {kind}; expected a YAML file")
-    if len(data) > MAX_BYTES:
-        raise DocumentError(path, 0, (), f"is larger than {MAX_BYTES // 1024 // 1024} MiB")
-    return data
-
-
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+        raise DocumentError(path, 0, (), f"cannot be read: {error.strerror or error}") from None
 
 
 def _decode(data: bytes, path: Path) -> str:
@@ -136,11 +123,11 @@ def _problem(error: yaml.MarkedYAMLError, text: str, line: int, offset: int) -> 
     return f"invalid YAML: {one_line(what, 200)}{since}"
 
 
-_TABS = "indented with a tab; YAML wants spaces"
+_TABS = "indented with a tab; YAML requires spaces"
 
 
 def _refuse_tabs(text: str, path: Path, composed: Iterable[Composed]) -> None:
-    """YAML lets a tab continue a plain scalar, so `a: 1`, tab, `b` reads as one value: never what was meant."""
+    """YAML lets a tab continue a plain scalar, so `a: 1`, tab, `b` is read as one value, which is never intended."""
     if "\t" not in text:
         return
     blocks = {line for document in composed for block in document.block_scalars for line in block}

@@ -1,4 +1,4 @@
-"""Places in a document, and what is said about them: `hosts.yml:12: hosts.kvm01.port: expected a whole number`."""
+"""Places in a document, and messages about them: `hosts.yml:12: hosts.kvm01.port: expected a whole number`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def seen(value: object) -> str:
 
 
 def dotted(keys: Sequence[Key]) -> str:
-    """A key path for people: `hosts.kvm01.known_hosts[1]`. A key that is no word stands in quotes.
+    """A key path for people: `hosts.kvm01.known_hosts[1]`. A key that is not a word is shown in quotes.
 
     >>> dotted(("hosts", "kvm 01", "known_hosts", 1))
     "hosts.'kvm 01'.known_hosts[1]"
@@ -44,7 +44,7 @@ def _word(key: str) -> str:
 
 
 class DocumentError(ValueError):
-    """A file that can't be used, in one line: `FILE:LINE: key.path: what is wrong`.
+    """A file that cannot be used, in one line: `FILE:LINE: key.path: what is wrong`.
 
     `line` counts from 1; 0 where the whole file is meant and no line is shown. `keys` may be empty.
     """

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 _FORMS = "expected host, host:port or user@host (IPv6 in brackets: [2001:db8::1]:22)"
-# A name that OpenSSH would take as an alias too; it can't begin with a dash, which a command line reads as an option.
+# A name that OpenSSH would take as an alias too; it cannot begin with a dash, which a command line reads as an option.
 _HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _LOOKS_LIKE_IPV4 = re.compile(r"[0-9.]+")
 _USER = re.compile(r"[^\s:/@\x00-\x1f\x7f-][^\s:/\x00-\x1f\x7f]{0,127}")
@@ -16,7 +16,7 @@ _PARTS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a host is, as far as its address says."""
+    """The parts of a host's address."""
 
     host: str
     port: int | None = None
@@ -43,7 +43,9 @@ def parse_address(text: str) -> Address:
 def parse_user(text: str) -> str:
     """The name of an account. Raises ValueError."""
     if ":" in text:
-        raise ValueError("passwords don't stand in an inventory; name an environment variable in password_env")
+        raise ValueError(
+            "passwords must not be written in an inventory; put the name of an environment variable in password_env"
+        )
     if not _USER.fullmatch(text):
         raise ValueError("expected the name of an account")
     return text

@@ -1,4 +1,4 @@
-"""The fingerprint of an inventory, by which two reports tell whether they speak of the same machines."""
+"""The fingerprint of an inventory, by which two reports show whether they are about the same machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an inventory says: machines, how deep they are nested, and how each is reached."""
+"""The contents of an inventory: machines, how deep they are nested, and how each is reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Connection(StrEnum):
-    """How a host is looked at."""
+    """How a host is accessed."""
 
     SSH = "ssh"
     LOCAL = "local"
@@ -25,7 +25,7 @@ class HostKeyPolicy(StrEnum):
 
 
 class Become(StrEnum):
-    """Whether the probe may become root: `auto` uses `sudo -n` where it is granted, `sudo` insists, `never` does not."""
+    """Whether the probe may become root: `auto` uses `sudo -n` where it is granted, `sudo` requires it, `never` forbids it."""
 
     AUTO = "auto"
     SUDO = "sudo"
@@ -64,7 +64,7 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class SshAccess:
-    """How to log in over SSH. None means: whatever ~/.ssh/config and the defaults say."""
+    """How to log in over SSH. None means: as ~/.ssh/config and the defaults have it."""
 
     address: str | None = None
     port: int | None = None
@@ -83,7 +83,7 @@ class SshAccess:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine of the inventory. Its level is its depth: 0 for a hypervisor that nobody in the file contains."""
+    """One machine of the inventory. Its level is its depth: 0 for a hypervisor that is not inside another machine of the file."""
 
     name: str
     level: int
@@ -118,9 +118,9 @@ class Inventory:
     hosts: tuple[Host, ...]
     files: tuple[Path, ...] = ()
     digest: str = ""
-    """SHA-256 of what the files say, independent of comments and key order."""
+    """SHA-256 of the contents of the files, independent of comments and key order."""
     manifests: tuple[Path, ...] = ()
-    """Files of VirtRigaud objects that are judged, too."""
+    """Files of VirtRigaud objects that are verified, too."""
 
     def __iter__(self) -> Iterator[Host]:
         return iter(self.hosts)

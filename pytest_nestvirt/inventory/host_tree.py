@@ -17,7 +17,7 @@ from .schema import DefaultKeys, FileKeys, HostKeys
 
 MAX_LEVEL = 3
 NO_HOST = "none"
-"""What `via` says for: directly. Therefore no host's name."""
+"""The value of `via` for a direct connection; therefore not the name of a host."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _PLAIN_SECRETS = {
@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def line(self) -> int:
-        """Where its name stands."""
+        """The line of its name."""
         return self.document.line(*self.at)
 
     @property
@@ -60,11 +60,11 @@ class Entry:
 
     @property
     def connection(self) -> Connection | None:
-        """None where the file's word for it could not be read."""
+        """None where the file's value could not be read."""
         return None if "connection" in self.broken else self.settings.connection
 
     def error(self, message: str, *keys: Key) -> DocumentError:
-        """Complain about this host, or about one of its keys."""
+        """A message about this host, or about one of its keys."""
         return self.document.error(message, *self.at, *keys)
 
 
@@ -88,7 +88,7 @@ class Walk:
         self._defaults, self._broken_defaults = self._default_keys(defaults)
         hosts = self._mapping(data.get("hosts"), ("hosts",), "host names")
         if not hosts and isinstance(data.get("hosts"), dict | None) and "manifests" not in data:
-            self._complain("there is no host; expected hosts: {NAME: {address: ADDRESS}}", "hosts")
+            self._complain("no host is defined; expected hosts: {NAME: {address: ADDRESS}}", "hosts")
         for name, value in hosts.items():
             self._host(name, value, ("hosts", name), None)
 
@@ -100,7 +100,7 @@ class Walk:
         for key in HostKeys.model_fields.keys() - DefaultKeys.model_fields.keys():
             if key in shared:
                 del shared[key]
-                self._complain("belongs to one host; it can't be a default", "defaults", key)
+                self._complain("belongs to one host; it cannot be a default", "defaults", key)
         return self._settings(DefaultKeys, shared, ("defaults",))
 
     def _host(self, name: str, value: Value, at: tuple[Key, ...], parent: Entry | None) -> None:
@@ -123,7 +123,9 @@ class Walk:
         if not _NAME.fullmatch(name):
             self._complain("expected a name of letters, digits, dots, dashes and underscores", *at)
         elif name.lower() == NO_HOST:
-            self._complain(f"'{NO_HOST}' is what via: says for no host at all; expected another name", *at)
+            self._complain(
+                f"'{NO_HOST}' is reserved: `via: {NO_HOST}` means a direct connection; expected another name", *at
+            )
 
     def _mapping(self, value: Value, at: tuple[Key, ...], of: str) -> Mapping[str, Value]:
         """The value as a mapping; an empty one, and a problem, where it is something else."""
@@ -137,7 +139,7 @@ class Walk:
     def _settings(
         self, model: type[_Keys], written: Mapping[str, Value], at: tuple[Key, ...]
     ) -> tuple[_Keys, frozenset[str]]:
-        """The keys that can be read, and the names of those that can't; each of these is a problem."""
+        """The keys that can be read, and the names of those that cannot; each of these is a problem."""
         refused = {complaint.keys[len(at)]: complaint for complaint in self._refused(model, written, at)}
         self.problems += refused.values()
         rest = {key: value for key, value in written.items() if key not in refused}
@@ -155,18 +157,20 @@ class Walk:
         """What no model needs to look at: secrets in plain text, and keys without a value."""
         for key, value in written.items():
             if key.lower() in _PLAIN_SECRETS:
-                hint = f"passwords don't stand in an inventory; name an environment variable in {_PLAIN_SECRETS[key.lower()]}"
+                hint = f"passwords must not be written in an inventory; put the name of an environment variable in {_PLAIN_SECRETS[key.lower()]}"
                 yield self.document.error(hint, *at, key)
             elif value is None and key in model.model_fields and key not in _MAY_BE_EMPTY:
-                yield self.document.error("has no value; write one, or leave the key out", *at, key)
+                yield self.document.error("has no value; give one, or remove the key", *at, key)
 
 
 def _address_conflicts(entry: Entry, own: HostKeys) -> Iterator[DocumentError]:
-    """User or port said twice, differently: in the address and in a key."""
+    """User or port given twice, differently: in the address and in a key."""
     address = own.address
     if address is None:
         return
     if address.port is not None and own.port not in (None, address.port):
-        yield entry.error(f"expected {address.port}, which the address says, or no port in one of them", "port")
+        yield entry.error(f"{own.port} conflicts with the address (port {address.port}); give it once", "port")
     if address.user is not None and own.user not in (None, address.user):
-        yield entry.error(f"expected {seen(address.user)}, which the address says, or no user in one of them", "user")
+        yield entry.error(
+            f"{seen(own.user)} conflicts with the address (user {seen(address.user)}); give it once", "user"
+        )

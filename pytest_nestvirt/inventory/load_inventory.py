@@ -27,7 +27,7 @@ def load_inventory(paths: Sequence[Path]) -> Inventory:
     order, each as `FILE:LINE: key.path: what is wrong; what was expected`.
     """
     if not paths:
-        raise InventoryError(["no inventory file was named; expected --hosts=FILE.yml"])
+        raise InventoryError(["no inventory file given; expected --hosts=FILE.yml"])
     documents, problems = _documents(paths)
     complete = not problems
     walks = [Walk(document) for document in documents]
@@ -53,7 +53,7 @@ def _documents(paths: Sequence[Path]) -> tuple[list[Document], list[DocumentErro
     for path in paths:
         real = _real(path)
         if real in read:
-            problems.append(DocumentError(path, 0, (), f"is the file {one_line(str(read[real]))} again"))
+            problems.append(DocumentError(path, 0, (), f"listed twice (same file as {one_line(str(read[real]))})"))
             continue
         read[real] = path
         try:

@@ -118,7 +118,7 @@ def _inventory(files: list[str]) -> HostsValue:
         try:
             paths.append(Path(name).expanduser())
         except RuntimeError:
-            return _mistake(f"{_shown(name)}: the home directory that ~ stands for is not known")
+            return _mistake(f"{_shown(name)}: unknown home directory")
     return HostsValue(HostsKind.INVENTORY, tuple(paths))
 
 

@@ -1,4 +1,4 @@
-"""How each machine is reached, and what can't be: rules between hosts."""
+"""How each machine is reached, and the rules between hosts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def first_of_each_name(entries: Sequence[Entry]) -> dict[str, Entry]:
 def resolve_via(entry: Entry, by_name: Mapping[str, Entry]) -> str | None:
     """The host whose connection this one goes through; None: directly.
 
-    Without a word in the file it is the nearest ancestor that is reached by SSH. Recorded ancestors, and those that
-    nobody can log in to, are passed over; an ancestor that is this machine itself needs no hop.
+    Unless the file has `via:`, it is the nearest ancestor that is reached by SSH. Recorded ancestors and those without a
+    connection are skipped; an ancestor that is this machine itself needs no hop.
     """
     if entry.connection is not Connection.SSH or entry.settings.via == NO_HOST:
         return None
@@ -46,12 +46,12 @@ def resolve_via(entry: Entry, by_name: Mapping[str, Entry]) -> str | None:
 def problems_between(entries: Sequence[Entry], *, complete: bool) -> Iterator[DocumentError]:
     """Everything wrong with hosts that can be read one by one.
 
-    `complete` is False where one of the files could not be read at all, so that a host may stand there.
+    `complete` is False where one of the files could not be read at all, so that a host may be defined there.
     """
     by_name = first_of_each_name(entries)
     for entry in entries:
         if by_name[entry.name] is not entry:
-            yield entry.error(f"a host of this name stands at {by_name[entry.name].place} already")
+            yield entry.error(f"duplicate host name (first defined at {by_name[entry.name].place})")
         yield from _recording(entry)
         yield from _domain(entry)
         yield from _via(entry, by_name, complete=complete)
@@ -67,9 +67,11 @@ def _recording(entry: Entry) -> Iterator[DocumentError]:
         return
     if entry.connection is not Connection.RECORDED:
         if path is not None:
-            yield entry.error(f"is for connection: recorded; this host has connection: {entry.connection}", "path")
+            yield entry.error(
+                f"only valid with connection: recorded; this host has connection: {entry.connection}", "path"
+            )
     elif path is None:
-        yield entry.error("connection: recorded needs path: of a snapshot or sosreport", "path")
+        yield entry.error("connection: recorded requires the path: of a snapshot or sosreport", "path")
     elif not _exists(path):
         yield entry.error(f"expected a directory or archive; there is no {one_line(str(path), 400)}", "path")
 
@@ -83,7 +85,7 @@ def _exists(path: Path) -> bool:
 
 def _domain(entry: Entry) -> Iterator[DocumentError]:
     if entry.parent is None and entry.settings.domain is not None:
-        yield entry.error("is a guest's name on its hypervisor; this host is nobody's guest", "domain")
+        yield entry.error("only valid for guests; this host has no parent", "domain")
 
 
 def _via(entry: Entry, by_name: Mapping[str, Entry], *, complete: bool) -> Iterator[DocumentError]:
@@ -92,18 +94,18 @@ def _via(entry: Entry, by_name: Mapping[str, Entry], *, complete: bool) -> Itera
         return
     hop = by_name.get(via) if via else None
     if entry.connection is not Connection.SSH:
-        yield entry.error(f"is for connection: ssh; this host has connection: {entry.connection}", "via")
+        yield entry.error(f"only valid with connection: ssh; this host has connection: {entry.connection}", "via")
     elif via == entry.name:
-        yield entry.error(f"a host can't be reached through itself; expected another host, or {NO_HOST}", "via")
+        yield entry.error(f"a host cannot be reached through itself; expected another host, or {NO_HOST}", "via")
     elif hop is None:
         if complete:
             yield entry.error(f"there is no host {seen(via)}; {_hint(str(via), by_name)}", "via")
     elif hop.connection in (Connection.NONE, Connection.RECORDED):
-        yield entry.error(f"{hop.name} has connection: {hop.connection}, so nothing goes through it", "via")
+        yield entry.error(f"{hop.name} has connection: {hop.connection}, so no connection goes through it", "via")
 
 
 def _hint(word: str, by_name: Mapping[str, Entry]) -> str:
-    """The host that may be meant. In large fleets a list is no help, and the search would take its time."""
+    """The host that may be meant. In large fleets a list does not help, and the search would take long."""
     expected = f"expected the name of a host, or {NO_HOST}"
     if len(by_name) > _SEARCHED:
         return expected
@@ -112,7 +114,7 @@ def _hint(word: str, by_name: Mapping[str, Entry]) -> str:
 
 
 def _loops(by_name: Mapping[str, Entry]) -> Iterator[DocumentError]:
-    """Hosts that are reached through each other. Each circle is told once, at its first `via:`."""
+    """Hosts that are reached through each other. Each loop is reported once, at its first `via:`."""
     hops = {name: resolve_via(entry, by_name) for name, entry in by_name.items()}
     settled: set[str] = set()
     for start in by_name:
@@ -127,10 +129,10 @@ def _loops(by_name: Mapping[str, Entry]) -> Iterator[DocumentError]:
 
 
 def _loop(circle: list[str], by_name: Mapping[str, Entry]) -> DocumentError:
-    """The complaint at a host that says `via:`; there is one, since ancestors alone make no circle."""
+    """The message at a host that has `via:`; there is one, since ancestors alone form no loop."""
     begin = next(index for index, name in enumerate(circle) if by_name[name].settings.via)
     way = " -> ".join([*circle[begin:], *circle[:begin], circle[begin]])
-    return by_name[circle[begin]].error(f"goes round in a circle: {one_line(way, 200)}", "via")
+    return by_name[circle[begin]].error(f"`via` forms a loop: {one_line(way, 200)}", "via")
 
 
 def _same_machine(entries: Sequence[Entry], by_name: Mapping[str, Entry]) -> Iterator[DocumentError]:
@@ -148,10 +150,10 @@ def _same_machine(entries: Sequence[Entry], by_name: Mapping[str, Entry]) -> Ite
         if other is entry or other.name == entry.name:
             continue
         if not address:
-            yield entry.error(f"is this machine itself, as {other.name} at {other.place} is", "connection")
+            yield entry.error(f"duplicate of {other.name} ({other.place}): both have connection: local", "connection")
             continue
         where = f"{address}:{port}" + (f" via {via}" if via else "")
-        yield entry.error(f"is the same machine as {other.name} at {other.place}: {where}", "address")
+        yield entry.error(f"same machine as {other.name} ({other.place}): {where}", "address")
 
 
 def effective_address(entry: Entry) -> str:
@@ -167,5 +169,5 @@ def _same_domain(entries: Sequence[Entry]) -> Iterator[DocumentError]:
         domain = entry.settings.domain or entry.name
         other = first.setdefault((entry.parent, domain), entry)
         if other is not entry:
-            said = f"is the domain {seen(domain)} of {entry.parent.name}, as {other.name} at {other.place} is"
-            yield entry.error(said, "domain")
+            message = f"same domain {seen(domain)} of {entry.parent.name} as {other.name} ({other.place})"
+            yield entry.error(message, "domain")

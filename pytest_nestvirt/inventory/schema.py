@@ -39,11 +39,11 @@ def _path(value: object, info: ValidationInfo) -> Path:
     """A path relative to the inventory's directory, which is the context of validation."""
     text = _text(value, "a path")
     if "\0" in text:
-        raise ValueError("expected a path; a NUL can't stand in one")
+        raise ValueError("expected a path; it cannot contain a NUL")
     try:
         expanded = Path(text).expanduser()
     except RuntimeError:
-        raise ValueError(f"the home directory that ~ stands for is not known; seen {seen(text)}") from None
+        raise ValueError(f"unknown home directory; seen {seen(text)}") from None
     return Path(str(info.context)) / expanded
 
 
@@ -55,7 +55,7 @@ def _paths(value: object, info: ValidationInfo) -> tuple[Path, ...]:
 
 
 def _variable(value: object) -> str:
-    # What was seen isn't shown: it may be the password itself.
+    # What was seen is not shown: it may be the password itself.
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         raise ValueError("expected the name of an environment variable that holds the password, such as KVM01_PASSWORD")
     return value
@@ -63,7 +63,7 @@ def _variable(value: object) -> str:
 
 def _os_id(value: object) -> str:
     if not isinstance(value, str) or not _OS_ID.fullmatch(value):
-        raise ValueError(f"expected an operating system's ID of os-release, such as rhel; seen {seen(value)}")
+        raise ValueError(f"expected an operating system ID as in os-release, such as rhel; seen {seen(value)}")
     return value
 
 
@@ -86,7 +86,7 @@ class Timeouts(BaseModel):
 
 
 class DefaultKeys(BaseModel):
-    """What `defaults` may hold: everything that isn't a host's identity. None stands for: not written."""
+    """What `defaults` may hold: everything that is not a host's identity. None means: not written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -122,9 +122,9 @@ class HostKeys(DefaultKeys):
     def over(self, defaults: DefaultKeys) -> HostKeys:
         """This host's keys, and those of the defaults where it has none. Deadlines are merged one by one.
 
-        What an address says about user and port counts as said by the host.
+        User and port in the address count as keys of the host.
         """
-        own = self.model_copy(update=self._said_by_address())
+        own = self.model_copy(update=self._from_address())
         inherited = {
             key: getattr(defaults, key) for key in defaults.model_fields_set - own.model_fields_set if key != "timeouts"
         }
@@ -133,10 +133,10 @@ class HostKeys(DefaultKeys):
             inherited["connection"] = Connection.RECORDED
         return own.model_copy(update=inherited)
 
-    def _said_by_address(self) -> dict[str, object]:
+    def _from_address(self) -> dict[str, object]:
         address = self.address
-        said = {"user": address.user, "port": address.port} if address else {}
-        return {key: value for key, value in said.items() if value is not None and key not in self.model_fields_set}
+        given = {"user": address.user, "port": address.port} if address else {}
+        return {key: value for key, value in given.items() if value is not None and key not in self.model_fields_set}
 
 
 def _written(timeouts: Timeouts) -> dict[str, object]:

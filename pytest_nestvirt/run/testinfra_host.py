@@ -17,10 +17,8 @@ class NestvirtHost(testinfra.host.Host):
 
     nestvirt: Machine
 
-    def __init__(
-        self, transport: Transport, machine: Machine, *, sudo: bool = False, sudo_user: str | None = None
-    ) -> None:
-        backend = NestvirtBackend(transport, machine.name, sudo=sudo, sudo_user=sudo_user)
+    def __init__(self, transport: Transport, machine: Machine) -> None:
+        backend = NestvirtBackend(transport, machine.name)
         super().__init__(backend)
         backend.set_host(self)
         self.nestvirt = machine

@@ -17,15 +17,12 @@ class RootCommand(str):
 
 
 class NestvirtBackend(BaseBackend):  # type: ignore[misc, unused-ignore]
-    """Runs what testinfra asks for. Raises `TransportError` where there is no answer, never inventing an exit code.
-
-    `sudo` and `sudo_user` are testinfra's options: every command runs as root, or as that user.
-    """
+    """Runs what testinfra asks for. Raises `TransportError` where there is no answer, never inventing an exit code."""
 
     NAME = "nestvirt"
 
-    def __init__(self, transport: Transport, name: str, *, sudo: bool = False, sudo_user: str | None = None) -> None:
-        super().__init__(name, sudo=sudo, sudo_user=sudo_user)
+    def __init__(self, transport: Transport, name: str) -> None:
+        super().__init__(name)
         self.transport = transport
 
     def run(self, command: str, *args: str, **_: Any) -> CommandResult:  # noqa: ANN401 - testinfra's signature
