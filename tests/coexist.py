@@ -35,6 +35,6 @@ def test_an_inventory_works_beside_pytest_ansible(tmp_path: Path, order: tuple[s
 
 
 def test_testinfra_and_pytest_ansible_collide_without_us(tmp_path: Path) -> None:
-    """The collision that the README names is theirs. If this fails, it is gone: mend the README and the advice."""
+    """The collision that the README names is theirs. If this fails, it is gone: fix the README and the advice."""
     done = run(tmp_path, *TESTINFRA, *ANSIBLE)
     assert "conflicting option string: --ansible-inventory" in done.stdout + done.stderr

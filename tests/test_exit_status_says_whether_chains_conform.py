@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -136,8 +137,10 @@ LIMITS = {
 def test_a_chosen_chain_is_complete_in_itself(folder: Path, limit: str) -> None:
     """`--nestvirt-limit` chooses hosts or chains; the run is judged by those, and the last line names them."""
     names, code = LIMITS[limit]
-    done = run(folder, "violating", *(f"--nestvirt-limit={name}" for name in names))
+    done = run(folder, "violating", *(f"--nestvirt-limit={name}" for name in names), "--nestvirt-report=limited")
     assert done.returncode == code, done.stdout
+    if code != pytest.ExitCode.USAGE_ERROR:
+        assert json.loads((folder / "limited/result.json").read_text())["limited_to"] == list(names)
     if code == 0:
         assert last_line(done).endswith(f"kvm01 > vm01 (conforms); limited to {names[0]}")
     if code == pytest.ExitCode.USAGE_ERROR:

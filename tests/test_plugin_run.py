@@ -24,6 +24,8 @@ from small_runs import (
 )
 
 import pytest_nestvirt
+from pytest_nestvirt.report.writing import ReportError
+from pytest_nestvirt.run import conclusion
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ ARGUMENTS = ("house", "--hosts=inventory.yml", "--nestvirt-report=out")
 
 
 def test_a_conforming_chain_passes(folder: Path) -> None:
-    """Exit code 0; items for what applies only; the rest is counted and stands in result.json with its reason."""
+    """Exit code 0; items for what applies only; the rest is counted, and is in result.json with its reason."""
     done = run_pytest(folder, *ARGUMENTS, "-v")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "test_house.py::test_vmx[kvm01] PASSED" in done.stdout
@@ -158,7 +160,7 @@ def test_an_unreachable_host_is_a_testcase(folder: Path) -> None:
     assert 'name="HOUSE-VMX' in (folder / "out/gone--behind/junit.xml").read_text()
 
 
-def test_a_host_nobody_logs_in_to_is_inconclusive(folder: Path) -> None:
+def test_a_host_that_is_not_accessible_is_inconclusive(folder: Path) -> None:
     """`connection: none` is not unreachable, and nothing about it is good or bad."""
     inventory(folder, {"cloud": {"connection": "none"}, "kvm01": {"path": "l0"}})
     done = run_pytest(folder, *ARGUMENTS)
@@ -278,12 +280,26 @@ def test_profiles_choose_the_sources(folder: Path) -> None:
 
 
 def test_an_unwritable_report_is_one_line(folder: Path) -> None:
-    """A file where the directory should be: said plainly, and not a success."""
+    """A file in the place of the directory is a usage error, before any machine is looked at."""
     (folder / "out").write_text("in the way")
     done = run_pytest(folder, *ARGUMENTS)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout + done.stderr
-    assert "out" in done.stdout + done.stderr
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.startswith(f"ERROR: {folder / 'out'}: the report cannot be written")
+    assert "nested virtualization" not in done.stdout
+
+
+def test_a_report_that_can_no_longer_be_written_hides_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fills while the tests run: the summary is printed, and the report is a result that failed."""
+
+    def full(*_: object) -> None:
+        raise ReportError("out: the report cannot be written (No space left on device)")
+
+    monkeypatch.setattr(conclusion, "write_json", full)
+    done = run_pytest(folder, *ARGUMENTS)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "kvm01 > vm01: conforms" in done.stdout
+    assert "No space left on device" in done.stdout
+    assert f"FAILED nestvirt::report[{folder / 'out'}]" in done.stdout
 
 
 def test_a_broken_catalogue_is_one_line(folder: Path) -> None:

@@ -145,3 +145,5 @@ class RunReport:
     chains: tuple[ChainReport, ...] = ()
     cases: tuple[Case, ...] = field(default_factory=tuple)
     """Sorted by host (inventory order), source, requirement (catalogue order)."""
+    limited_to: tuple[str, ...] = ()
+    """The hosts, chains and manifests that were chosen, as they were given; empty where the whole inventory was judged."""

@@ -196,6 +196,10 @@ def _total(run: RunReport, results: Sequence[ChainResult], width: int) -> Iterat
         f"catalogue{UNBROKEN}{plain(run.catalogue_digest.removeprefix('sha256:'), 80)[:12] or 'unknown'}"
     )
     yield from (Line(line, styles) for line in wrap(text, width, 4))
+    if run.limited_to:
+        yield from (
+            Line(line, ("bold",)) for line in wrap(f"limited to: {plain(', '.join(run.limited_to), 300)}", width, 4)
+        )
     if not run.complete:
         why = plain(run.incomplete_because, 300) or "a part of the catalogue was left out"
         yield from (Line(line, ("bold", "red")) for line in wrap(f"this run is incomplete: {why}", width, 4))

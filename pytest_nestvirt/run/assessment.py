@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -29,7 +29,8 @@ from pytest_nestvirt.transport.pool import Transports
 class Assessment:
     """The machines and suites of one run; everything beyond the inventory is made at first use.
 
-    `reach` is the inventory with the hosts that lead to those that are judged, if it is not the same.
+    `reach` is the inventory with the hosts that lead to those that are judged, if it is not the same; `limit` is
+    what was chosen of it.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Assessment:
         *,
         measuring_rounds: int = 0,
         reach: Inventory | None = None,
+        limit: Sequence[str] = (),
     ) -> None:
         self.inventory = inventory
         self.reach = reach or inventory
+        self.limit = tuple(limit)
         self.catalogue = catalogue
         self.profiles = profiles
         self.manifests = manifests or ManifestSet()

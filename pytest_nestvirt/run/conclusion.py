@@ -168,7 +168,7 @@ class Conclusion:
 
     def _write_line(self, session: pytest.Session) -> None:
         failed = sum(outcome.outcome is PytestOutcome.FAILED for outcome in self.outcomes)
-        limit: list[str] = self.config.getoption("nestvirt_limit") or []
+        limit = self.assessment.limit
         notes = [*["the run was interrupted"] * self.was_interrupted, *[f"limited to {', '.join(limit)}"] * bool(limit)]
         line = exit_line(int(session.exitstatus), self.outcomes, max(session.testsfailed - failed, 0), notes)
         reporter: pytest.TerminalReporter | None = self.config.pluginmanager.get_plugin("terminalreporter")

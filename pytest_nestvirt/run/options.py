@@ -44,10 +44,11 @@ def assessment_of(config: pytest.Config, hosts: str | None) -> Assessment:
             _find_node_ids(config)
             _name_suites(config)
         catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
-        inventory = limited(whole, config.getoption("nestvirt_limit") or [])
+        limit: list[str] = config.getoption("nestvirt_limit") or []
+        inventory = limited(whole, limit)
         manifests = load_manifests(inventory.manifests, _surroundings(whole))
         profiles, rounds = _profiles(config, catalogue), measuring_rounds(config)
-        return Assessment(inventory, catalogue, profiles, manifests, measuring_rounds=rounds, reach=whole)
+        return Assessment(inventory, catalogue, profiles, manifests, measuring_rounds=rounds, reach=whole, limit=limit)
     except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -101,7 +101,7 @@ def _evidence(seen: Observation) -> Evidence:
     return Evidence(seen.host, seen.level, seen.fact, plain(render(seen.value), VALUE_LIMIT), seen.sources)
 
 
-def tell_pytest(case: Case) -> None:
+def end_in_pytest(case: Case) -> None:
     """End the call phase of an item as its verdict demands: return, fail or skip."""
     match pytest_outcome(case.verdict, case.obligation):
         case PytestOutcome.FAILED:

@@ -61,6 +61,7 @@ def conclude(
         hosts=hosts,
         chains=tuple(_chain(name, names, cases, assessment, by_name) for name, names in assessment.chains.items()),
         cases=cases,
+        limited_to=assessment.limit,
     )
 
 

@@ -19,7 +19,7 @@ from pytest_nestvirt.run import binding, case_codec
 from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.conclusion import ATTACHED, Conclusion, worse
 from pytest_nestvirt.run.plan import Planned
-from pytest_nestvirt.run.recorder import REASON_LIMIT, Recorder, case_without_running, tell_pytest
+from pytest_nestvirt.run.recorder import REASON_LIMIT, Recorder, case_without_running, end_in_pytest
 from pytest_nestvirt.transport.base import TransportError
 from pytest_nestvirt.verdict import PytestOutcome, Verdict, pytest_outcome
 
@@ -112,14 +112,14 @@ class NestvirtRun:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """Run a check, make its verdict, and tell pytest in its own terms."""
+        """Run a check, make its verdict, and report it in pytest's own terms."""
         planned = self._planned(pyfuncitem)
         if planned is None:
             return (yield)
         case = case_without_running(planned)
         if case is not None:
             self._record(pyfuncitem, replace(case, nodeid=pyfuncitem.nodeid))
-            tell_pytest(case)
+            end_in_pytest(case)
         recorder = Recorder(planned, pyfuncitem.nodeid, _globals(pyfuncitem))
         pyfuncitem.stash[RECORDER] = recorder
         try:
@@ -127,7 +127,7 @@ class NestvirtRun:
                 yield
         finally:
             self._record(pyfuncitem, recorder.case)
-        tell_pytest(recorder.case)
+        end_in_pytest(recorder.case)
         return True
 
     def _planned(self, item: pytest.Item) -> Planned | None:

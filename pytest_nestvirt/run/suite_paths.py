@@ -11,7 +11,7 @@ REQUIREMENTS = "requirements.yml"
 def suite_folders(paths: Iterable[Path], below: int = 1) -> list[Path]:
     """The folders with a `requirements.yml` and tests at or just above these paths, or `below` levels under them, each once, sorted.
 
-    A `requirements.yml` without a `source:` line is somebody else's file (Ansible has such ones) and does not count.
+    A `requirements.yml` without a `source:` line is another tool's file (Ansible has such files) and does not count.
     """
     return sorted({folder.resolve() for path in paths for folder in _near(path, below) if _is_suite(folder)})
 
