@@ -85,7 +85,7 @@ LEFT_OPEN: dict[str, tuple[Chain, str]] = {
     "another program": (l0(NEAR, section(*rounds(*HOST), kernel="python 3.9")), "were not measured by turns"),
     "fewer rounds": (l0(NEAR, section(*rounds(*HOST)[:4])), "were not measured by turns"),
     "two rounds": (l2(NEAR, section(*rounds(*HOST)[:2])), "fewer than 3 rounds"),
-    "no record": (l2(NEAR, {"nestvirt/measurement": '{"measurements": 3}'}), "is no record of a measurement"),
+    "no record": (l2(NEAR, {"nestvirt/measurement": '{"measurements": 3}'}), "is not a record of a measurement"),
     "emulated L2": (l2(l1(NEAR, EMULATED), guest_of("qemu", "QEMU", "Standard PC")), "L2 is emulated"),
     "the L0 itself": (l0(l2(NEAR, BOOT), BOOT), "L2 and L0 are one and the same system"),
 }

@@ -183,7 +183,9 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_a_useless_archive_is_refused(tmp_path: Path) -> None:
     """An archive without anything of a snapshot says what was expected."""
-    assert refusal(tmp_path, packed((member("holiday.jpg"), b"x"))).startswith("holds nothing of a snapshot; expected")
+    assert refusal(tmp_path, packed((member("holiday.jpg"), b"x"))).startswith(
+        "contains nothing of a snapshot; expected"
+    )
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -344,6 +344,7 @@ def tree(root: Path) -> Path:
     for name, text in (
         ("version.txt", "4.7\n"),
         ("proc/cmdline", "quiet\n"),
+        ("proc/modules", "kvm_intel 282624 0 - Live 0x0\nkvm 663552 1 kvm_intel, Live 0x0\n"),
         ("etc/modprobe.d/kvm.conf", "options kvm_intel nested=1\n"),
         ("sos_commands/kernel/uname_-a", "Linux\n"),
     ):

@@ -114,12 +114,12 @@ def test_the_layout_is_the_real_paths(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_nothing_is_overwritten_unless_told(tmp_path: Path, form: str) -> None:
+def test_nothing_is_overwritten_unless_allowed(tmp_path: Path, form: str) -> None:
     """A snapshot that is there already stays, or is replaced whole where that is wanted."""
     old = Snapshot({"proc/uptime": Section("proc/uptime", data=b"old")})
     new = Snapshot({"proc/version": Section("proc/version", data=b"new")})
     save(old, tmp_path / form)
-    with pytest.raises(SnapshotError, match="exists already"):
+    with pytest.raises(SnapshotError, match="already exists"):
         save(new, tmp_path / form)
     assert list(load(tmp_path / form).sections) == ["proc/uptime"]
     save(new, tmp_path / form, overwrite=True)
@@ -131,7 +131,7 @@ def test_nothing_is_overwritten_unless_told(tmp_path: Path, form: str) -> None:
 def test_what_is_no_snapshot_is_never_replaced(tmp_path: Path, form: str) -> None:
     """`overwrite` does not delete a directory of other things."""
     (tmp_path / form / "thesis").mkdir(parents=True)
-    with pytest.raises(SnapshotError, match="is no snapshot of that kind"):
+    with pytest.raises(SnapshotError, match="is not a snapshot of that kind"):
         save(Snapshot({"proc/uptime": Section("proc/uptime")}), tmp_path / form, overwrite=True)
     assert (tmp_path / form / "thesis").is_dir()
 
@@ -165,8 +165,8 @@ def write(root: Path, **files: str) -> Path:
     return root
 
 
-def manifest(root: Path, **document: object) -> None:
-    """A manifest by hand."""
+def index(root: Path, **document: object) -> None:
+    """An index by hand."""
     (root / "nestvirt-snapshot.json").write_text(json.dumps({"format": 1, **document}))
 
 
@@ -193,7 +193,7 @@ def test_directories_of_a_plain_tree_are_listings(tmp_path: Path) -> None:
 def test_a_complete_tree_says_what_is_missing(tmp_path: Path) -> None:
     """By `complete`, what the probe would have asked for and the tree lacks is missing, not unasked."""
     write(tmp_path, proc__cpuinfo="x", sys__module__kvm__parameters__halt_poll_ns="1")
-    manifest(tmp_path, complete=True, denied={"sys/class/dmi/id/product_uuid": "Permission denied"})
+    index(tmp_path, complete=True, denied={"sys/class/dmi/id/product_uuid": "Permission denied"})
     found = load(tmp_path).sections
     assert set(FIXED) <= set(found)
     assert found["sys/module/kvm"].status is Status.OK
@@ -208,14 +208,14 @@ def test_a_windows_tree_lacks_nothing_that_windows_has_not(tmp_path: Path) -> No
     """A complete Windows machine was never asked for /proc, so nothing follows from its absence."""
     write(tmp_path, nestvirt__windows__operating_system_json="{}")
     (tmp_path / "nestvirt/windows/operating_system_json").rename(tmp_path / "nestvirt/windows/operating_system.json")
-    manifest(tmp_path, complete=True)
+    index(tmp_path, complete=True)
     assert list(load(tmp_path).sections) == ["nestvirt/windows/operating_system.json"]
 
 
 def test_stated_absences_need_no_complete_tree(tmp_path: Path) -> None:
-    """A manifest may say of single sections how they were found."""
+    """An index may say of single sections how they were found."""
     write(tmp_path, proc__cpuinfo="x")
-    manifest(tmp_path, missing=["dev/kvm"], failed={"sos_commands/virsh/virsh_-r_version": "error: no"})
+    index(tmp_path, missing=["dev/kvm"], failed={"sos_commands/virsh/virsh_-r_version": "error: no"})
     found = load(tmp_path).sections
     assert {name: section.status for name, section in found.items()} == {
         "proc/cpuinfo": Status.OK,
@@ -229,7 +229,7 @@ def test_stated_absences_need_no_complete_tree(tmp_path: Path) -> None:
     [
         ("{", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("[]", "the document is no object"),
+        ("[]", "the document is not an object"),
         ('{"format": 2}', "has format 2; this version reads format 1"),
         ("{}", "has format 0"),
         ('{"format": true}', "format is True; expected a whole number"),
@@ -237,13 +237,13 @@ def test_stated_absences_need_no_complete_tree(tmp_path: Path) -> None:
         ('{"format": 1, "missing": [1]}', "missing is not a list of strings"),
         ('{"format": 1, "complete": "yes"}', "complete is 'yes'; expected true or false"),
         ('{"format": 1, "sections": {"a": {"status": "fine"}}}', "sections.a.status is 'fine'; expected one of ok"),
-        ('{"format": 1, "sections": {"a": {"status": "ok", "file": "x"}}}', "x is gone"),
+        ('{"format": 1, "sections": {"a": {"status": "ok", "file": "x"}}}', "x is missing"),
         ('{"format": 1, "sections": {"a": {"status": "ok", "file": "../../etc/passwd"}}}', "leads out"),
         ('{"format": 1, "denied": {"a": 1}}', "denied.a is 1; expected a string"),
     ],
 )
-def test_a_wrong_manifest_is_one_clear_line(tmp_path: Path, text: str, complaint: str) -> None:
-    """A mistake in a manifest is named with the key and what was expected."""
+def test_a_wrong_index_is_one_clear_line(tmp_path: Path, text: str, complaint: str) -> None:
+    """A mistake in an index is named with the key and what was expected."""
     (tmp_path / "nestvirt-snapshot.json").write_text(text)
     with pytest.raises(SnapshotError) as raised:
         load(tmp_path)
@@ -256,7 +256,7 @@ def test_a_wrong_manifest_is_one_clear_line(tmp_path: Path, text: str, complaint
 def test_nothing_is_no_snapshot(tmp_path: Path, what: str) -> None:
     """A path that does not exist, or holds nothing of use, is refused with a hint."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SnapshotError, match=r"No such file|holds nothing of a snapshot; expected proc/cpuinfo"):
+    with pytest.raises(SnapshotError, match=r"No such file|contains nothing of a snapshot; expected proc/cpuinfo"):
         load(tmp_path / what)
 
 
@@ -303,7 +303,7 @@ def test_workers_get_what_the_controller_collected() -> None:
     assert unpack(pack(fleet)) == fleet
 
 
-def test_an_archive_without_manifest_is_a_plain_tree(tmp_path: Path) -> None:
+def test_an_archive_without_index_is_a_plain_tree(tmp_path: Path) -> None:
     """A tar of a few files is what the same files in a directory are."""
     tree = write(tmp_path / "tree", proc__cpuinfo="x\n")
     with tarfile.open(tmp_path / "t.tar.gz", "w:gz") as packed:

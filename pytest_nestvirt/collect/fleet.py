@@ -1,4 +1,4 @@
-"""All hosts of an inventory at once, each at most twice, a hop before whoever lies behind it."""
+"""All hosts of an inventory at once, each at most twice, a hop before the hosts behind it."""
 
 from __future__ import annotations
 

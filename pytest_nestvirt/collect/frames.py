@@ -3,7 +3,7 @@
 A frame is a line `@NONCE STATUS EXIT LENGTH NAME`, as in `@5f0c... ok - 8 proc/uptime`, and so many bytes; a line break
 precedes it. A length of `-` means: up to a line `@NONCE .`, and what begins with `error: ` is why there is nothing. `%` and
 newline stand as %25 and %0A in names. The host writes all of this, so all of it may be wrong; only the nonce, which the
-sender drew, tells a frame from what is in it.
+sender drew, distinguishes a frame from what is in it.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def parse_frames(stdout: bytes, nonce: str) -> tuple[dict[str, Section], bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """What was printed, and where in it the marks stand."""
+    """What was printed, and where the marks are in it."""
 
     data: bytes
     mark: bytes
     starts: list[int]
 
     def next_mark(self, position: int) -> int:
-        """Where the first mark stands whose line break is at `position` or later; the end of the data if none does."""
+        """Where the first mark is whose line break is at `position` or later; the end of the data if none does."""
         index = bisect_left(self.starts, position)
         return self.starts[index] if index < len(self.starts) else len(self.data)
 
@@ -77,12 +77,12 @@ def _frames(data: bytes, mark: bytes) -> list[_Frame]:
 
 
 def _measured(output: _Output, header: re.Match[bytes]) -> tuple[_Frame, int]:
-    """The frame of a header that tells a length, and where the next may begin."""
+    """The frame of a header that gives a length, and where the next may begin."""
     start = header.end()
     end = start + int(header[3])
     size = len(output.data)
     mark = output.mark + b" "
-    # The output may also end in the middle of the next mark, which is no matter of this frame.
+    # The output may also end in the middle of the next mark, which does not concern this frame.
     if end <= size and mark.startswith(output.data[end : end + len(mark)]):
         return _frame(header, output.data[start:end]), end
     # The line break that ends the header may be the one that begins the next mark.

@@ -41,7 +41,7 @@ def measure_chains(
     rounds: int,
     seconds: float = PART_SECONDS,
 ) -> Mapping[str, Collected]:
-    """What was collected, with a section on every machine of these chains that says how fast it is, or why nobody knows.
+    """What was collected, with a section on every machine of these chains that says how fast it is, or why that is unknown.
 
     Each part of a turn takes `seconds`. Raises nothing that a machine could cause.
     """
@@ -104,9 +104,10 @@ class _Turns:
             return self._none(offered, f"{self.chain[-1].name} was not measured, and its speed is what is asked")
         choice = common_kernel(list(offered.values()))
         if choice is None:
-            told = "; ".join(f"{host.name} has {', '.join(programs)}" for host, programs in offered.items())
+            offers_of_each = "; ".join(f"{host.name} has {', '.join(programs)}" for host, programs in offered.items())
             return self._none(
-                offered, f"no machine above has a program to measure with that {self.chain[-1].name} has, too: {told}"
+                offered,
+                f"no machine above has a program to measure with that {self.chain[-1].name} has, too: {offers_of_each}",
             )
         return self._by_turns(list(offered), choice, rounds)
 

@@ -41,14 +41,14 @@ class Answer:
 
 
 def parse_answer(printed: bytes, nonce: str) -> Answer:
-    r"""The lines that bear the nonce; everything else is somebody else's. What is no figure is left out.
+    r"""The lines that bear the nonce; all others come from elsewhere. What is not a figure is left out.
 
     >>> parse_answer(b"Welcome!\n@c0ffee cpu 30 1.5\n@c0ffee end\n", "c0ffee").cpu
     20.0
     """
-    told = [line.split(" ", 2)[1:] for line in _lines(printed, nonce)]
-    values = {words[0]: words[1] if len(words) > 1 else "" for words in told}
-    offers = (words[1] for words in told if words[0] == OFFER and len(words) > 1 and KERNEL.fullmatch(words[1]))
+    lines = [line.split(" ", 2)[1:] for line in _lines(printed, nonce)]
+    values = {words[0]: words[1] if len(words) > 1 else "" for words in lines}
+    offers = (words[1] for words in lines if words[0] == OFFER and len(words) > 1 and KERNEL.fullmatch(words[1]))
     return Answer(
         offers=tuple(dict.fromkeys(offers)),
         build=excerpt(values.get("build", "").encode(), _TEXT_LIMIT),

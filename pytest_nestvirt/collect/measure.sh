@@ -121,7 +121,7 @@ found() {
 }
 
 if ! free; then
-  say trouble 'it does not tell how much memory is free (/proc/meminfo)'
+  say trouble 'it does not show how much memory is free (/proc/meminfo)'
 elif [ "$f" -lt "$least" ]; then
   say trouble "$((f / 1024)) MiB of memory are free, and measuring wants $((least / 1024))"
 else

@@ -28,7 +28,7 @@ from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Trans
 
 PROBE_VERSION = "1"
 _PARTS = ("probe_setup.sh", "probe_providers.sh", "probe.sh")
-_SAID = 200
+_SHOWN = 200
 
 
 class ProbeError(Exception):
@@ -76,7 +76,7 @@ def collect(transport: Transport, host: Host) -> Snapshot:
     if not answer.sections:
         if answer.timeout is not None:
             raise answer.timeout
-        msg = f"{host.name}: the probe got no answer; the host {answer.said}; is there a POSIX shell behind this login?"
+        msg = f"{host.name}: the probe got no answer; the host {answer.summary}; is there a POSIX shell behind this login?"
         raise ProbeError(msg)
     return Snapshot(
         sections=answer.sections,
@@ -100,11 +100,11 @@ class _Answer:
         return looks_like_windows(self.completed.exit_code, self.completed.stdout, self.completed.stderr)
 
     @property
-    def said(self) -> str:
-        """What the host did instead of answering, for people."""
-        said = excerpt(self.completed.stdout, _SAID) or excerpt(self.completed.stderr, _SAID)
+    def summary(self) -> str:
+        """What the host did instead of answering, for messages."""
+        output = excerpt(self.completed.stdout, _SHOWN) or excerpt(self.completed.stderr, _SHOWN)
         ended = f"ended it with {self.completed.exit_code}"
-        return f'printed "{said}" and {ended}' if said else f"{ended} and printed nothing"
+        return f'printed "{output}" and {ended}' if output else f"{ended} and printed nothing"
 
     @property
     def note(self) -> str:
@@ -114,9 +114,9 @@ class _Answer:
         if self.completed.truncated:
             return "incomplete: the probe printed more than is read"
         if not self.complete:
-            said = excerpt(self.completed.stderr, _SAID)
+            output = excerpt(self.completed.stderr, _SHOWN)
             return f"incomplete: the probe ended with {self.completed.exit_code} before it was done" + (
-                f": {said}" if said else ""
+                f": {output}" if output else ""
             )
         return ""
 

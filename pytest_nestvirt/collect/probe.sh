@@ -58,7 +58,7 @@ sudoer() {
   [ "$sudo" = yes ]
 }
 
-# judge EXIT: into st, what a reading that said $v came to.
+# judge EXIT: into st, the result of a reading that printed $v.
 judge() {
   st=failed
   if [ "$1" = 0 ]; then
@@ -347,7 +347,7 @@ detection() {
   output sos_commands/processor/lscpu 10 lscpu
 }
 
-# kernel_log [sudo -n]: lines that concern virtualization; a mark of our own tells how dmesg ended.
+# kernel_log [sudo -n]: lines that concern virtualization; a mark of our own shows how dmesg ended.
 kernel_log() {
   v=$({ within 20 "$@" dmesg 2>&1 || echo "dmesg ended with $?"; } |
     grep -iE 'kvm|vmx|svm|sie|hypervisor|iommu|virt|dmar|amd-vi|nested|bug|oops|panic|general protection|memory encryption|encrypted|^dmesg' | head -c $((cap + 1)))
@@ -496,7 +496,7 @@ ask() {
 }
 
 # answer VIRSH...: virsh prints the sections asked for, with its errors where they arise: it flushes in between. What is
-# said before the first of them (by sudo, or the loader) comes after a mark that ends no frame, and so spoils none.
+# printed before the first of them (by sudo, or the loader) comes after a mark that ends no frame, and so spoils none.
 answer() {
   out="$out$nl@$n -$nl"
   flush

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2154
-# A part of the probe: what ESXi and Proxmox VE say of their virtual machines. The sender puts it before probe.sh, whose
+# A part of the probe: what ESXi and Proxmox VE report of their virtual machines. The sender puts it before probe.sh, whose
 # functions it uses. Other hosts have none of these sections.
 
-# What a .vmx file may tell. The rest stays on the host: guestinfo holds user data, RemoteDisplay passwords.
+# The keys of a .vmx file that are read. The rest stays on the host: guestinfo holds user data, RemoteDisplay passwords.
 vmx_keys='\.encoding|displayname|config\.version|virtualhw\.|vhv\.|vvtd\.|vbs\.|windows\.vbs|firmware|uefi\.|vcpu\.'
 vmx_keys="$vmx_keys|mem\.|numvcpus|memsize|guestos|pcipassthru|hypervisor\.cpuid|monitor\.|vpmc\.|cpuid\.|uuid\.bios"
 vmx_keys="^[[:space:]]*($vmx_keys|sched\.(cpu|mem)\.|ethernet[0-9]+\.(networkname|present))"
@@ -12,7 +12,7 @@ vsphere() {
   output nestvirt/vsphere/vmware_-v 20 vmware -v
   output nestvirt/vsphere/esxcli_system_version_get 20 esxcli system version get
   output nestvirt/vsphere/esxcli_hardware_memory_get 20 esxcli hardware memory get
-  # -w: the hardware alone, which is sooner told than everything.
+  # -w: the hardware alone, which takes less time than everything.
   for p in -w -a; do
     v=$(within 30 esxcfg-info $p 2>/dev/null | grep 'HV Support\.')
     if [ -n "$v" ]; then break; fi

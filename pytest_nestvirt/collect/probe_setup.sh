@@ -2,8 +2,8 @@
 # A part of the probe: how a machine has been set up to run virtual machines. The sender puts it before probe.sh, whose
 # functions it uses.
 
-# said NAME SECONDS COMMAND...: what a command prints, whatever it ends with: some tell what they found by that.
-said() {
+# printed NAME SECONDS COMMAND...: what a command prints, whatever it ends with: some show what they found by that.
+printed() {
   k=$1 t=$2
   shift 2
   if ! has "$1"; then put missing - "$k" "$1 is not there"; return; fi
@@ -89,7 +89,7 @@ rotational() {
 disk_free() {
   d=/var/lib/libvirt/images
   while [ -n "$d" ] && ! [ -d "$d" ]; do d=${d%/*}; done
-  said nestvirt/df 10 df -Pk / "${d:-/}"
+  printed nestvirt/df 10 df -Pk / "${d:-/}"
 }
 
 # Who may open the device and libvirt's sockets, by names.
@@ -103,12 +103,12 @@ access() {
 }
 
 setup() {
-  said nestvirt/virt-host-validate_qemu 20 virt-host-validate qemu
-  said sos_commands/cloud_init/cloud-init_status_--long 20 cloud-init status --long
+  printed nestvirt/virt-host-validate_qemu 20 virt-host-validate qemu
+  printed sos_commands/cloud_init/cloud-init_status_--long 20 cloud-init status --long
   picked var/log/cloud-init-output.log /var/log/cloud-init-output.log \
     'kvm|vmx|svm|virt|nested|hypervisor|modprobe|setup complete|^cloud-init v'
   picked nestvirt/cloud-init_hostname /var/lib/cloud/instance/user-data.txt '^hostname:'
-  said nestvirt/services 10 systemctl show -p Id,LoadState,ActiveState,UnitFileState libvirtd.service libvirtd.socket \
+  printed nestvirt/services 10 systemctl show -p Id,LoadState,ActiveState,UnitFileState libvirtd.service libvirtd.socket \
     virtqemud.service virtqemud.socket virtnetworkd.service virtnetworkd.socket libvirt-bin.service
   groups
   secure_boot

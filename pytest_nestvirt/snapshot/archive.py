@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.snapshot.index import Kept, Manifest, absent, read_manifest, write_manifest
+from pytest_nestvirt.snapshot.index import Index, Kept, absent, read_index, write_index
 from pytest_nestvirt.snapshot.scan import read_directory
-from pytest_nestvirt.snapshot.sections import LISTING_FILE, LISTINGS, MANIFEST, MODULES, is_section
+from pytest_nestvirt.snapshot.sections import INDEX, LISTING_FILE, LISTINGS, MODULES, is_section
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, SnapshotError, Status
 from pytest_nestvirt.snapshot.tree import Tree
 from pytest_nestvirt.snapshot.tree_sections import sections_of
@@ -44,7 +44,7 @@ def load(path: Path) -> Snapshot:
     except MemoryError:
         raise SnapshotError(f"{path}: reading it takes more memory than there is") from None
     if not snapshot.sections:
-        raise SnapshotError(f"{path}: holds nothing of a snapshot; expected proc/cpuinfo, {MANIFEST}, or a sosreport")
+        raise SnapshotError(f"{path}: contains nothing of a snapshot; expected proc/cpuinfo, {INDEX}, or a sosreport")
     return snapshot
 
 
@@ -57,32 +57,32 @@ def _is_directory(path: Path) -> bool:
 
 
 def load_recorded(host: Host) -> Snapshot:
-    """The snapshot that stands for a recorded host of the inventory. Raises `SnapshotError`."""
+    """The snapshot of a recorded host of the inventory. Raises `SnapshotError`."""
     if host.path is None:
         raise ValueError(f"{host.name} is not recorded")
     return load(host.path)
 
 
 def _snapshot(tree: Tree, path: Path, origin: Origin) -> Snapshot:
-    written = tree.files.get(MANIFEST)
+    written = tree.files.get(INDEX)
     if written is None:
         return Snapshot(sections_of(tree), Origin.SOSREPORT if tree.is_sosreport else origin, str(path))
-    manifest = read_manifest(written.data)
+    index = read_index(written.data)
     return Snapshot(
-        sections=_manifested(tree, manifest),
+        sections=_indexed(tree, index),
         origin=origin,
-        where=f"{path} (taken from {manifest.where})" if manifest.where else str(path),
-        collected_at=manifest.collected_at,
-        probe_version=manifest.probe_version,
-        note=manifest.note,
+        where=f"{path} (taken from {index.where})" if index.where else str(path),
+        collected_at=index.collected_at,
+        probe_version=index.probe_version,
+        note=index.note,
     )
 
 
-def _manifested(tree: Tree, manifest: Manifest) -> Mapping[str, Section]:
-    if manifest.kept is not None:
-        return {kept.section.name: _restored(tree, kept) for kept in manifest.kept}
-    sections = sections_of(tree) | dict(manifest.stated)
-    return sections | absent(sections) if manifest.complete else sections
+def _indexed(tree: Tree, index: Index) -> Mapping[str, Section]:
+    if index.kept is not None:
+        return {kept.section.name: _restored(tree, kept) for kept in index.kept}
+    sections = sections_of(tree) | dict(index.stated)
+    return sections | absent(sections) if index.complete else sections
 
 
 def _restored(tree: Tree, kept: Kept) -> Section:
@@ -90,10 +90,10 @@ def _restored(tree: Tree, kept: Kept) -> Section:
     if kept.file is None:
         return section
     if ".." in kept.file.split("/"):
-        raise SnapshotError(f"{kept.file} leads out of the snapshot; {MANIFEST} names it as the text of {section.name}")
+        raise SnapshotError(f"{kept.file} leads out of the snapshot; {INDEX} names it as the text of {section.name}")
     content = tree.content(kept.file)
     if content is None:
-        raise SnapshotError(f"{kept.file} is gone, which {MANIFEST} names as the text of {section.name}")
+        raise SnapshotError(f"{kept.file} is missing; {INDEX} names it as the text of {section.name}")
     status = section.status if content.status is Status.OK else content.status
     return Section(section.name, status, content.data, section.exit_code, section.error or content.error)
 
@@ -131,10 +131,10 @@ def _make_way(target: Path, *, overwrite: bool, directory: bool) -> None:
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise SnapshotError(f"{target}: exists already; name another place, or say that it may be overwritten")
-    ours = (target / MANIFEST).exists() or not any(target.iterdir()) if target.is_dir() else not directory
+        raise SnapshotError(f"{target}: already exists; choose another place, or allow it to be overwritten")
+    ours = (target / INDEX).exists() or not any(target.iterdir()) if target.is_dir() else not directory
     if not ours or (target.is_dir() and not directory):
-        raise SnapshotError(f"{target}: exists and is no snapshot of that kind, so it is not overwritten")
+        raise SnapshotError(f"{target}: exists and is not a snapshot of that kind, so it is not overwritten")
 
 
 def _write_directory(layout: _Layout, part: Path) -> None:
@@ -190,7 +190,7 @@ def _layout(snapshot: Snapshot) -> _Layout:
         else:
             directories.append(path)
     files = {path: snapshot.sections[name].data for name, path in places.items()}
-    return _Layout({MANIFEST: write_manifest(snapshot, places)} | files, tuple(sorted(directories)))
+    return _Layout({INDEX: write_index(snapshot, places)} | files, tuple(sorted(directories)))
 
 
 def _parents(path: str) -> list[str]:
@@ -215,7 +215,7 @@ def _odd(name: str) -> str:
 
 
 def _encoded(part: str) -> str:
-    """A file name for any text: what is not plain stands as %XX, too long ones end in a digest."""
+    """A file name for any text: what is not plain is written as %XX, long ones end in a digest."""
     plain = quote(part.encode("utf-8", "surrogatepass"), safe=" ,+=@:")
     if plain in {"", ".", ".."} or part.startswith(".nestvirt"):
         plain = "%2E" + plain[1:] if plain else "%"

@@ -1,4 +1,4 @@
-"""`nestvirt-snapshot.json`: what the files of a kept snapshot do not tell by themselves. See docs/snapshot.md."""
+"""`nestvirt-snapshot.json`: what the files of a saved snapshot do not show. See docs/snapshot.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_nestvirt.snapshot.sections import FIXED, MANIFEST
+from pytest_nestvirt.snapshot.sections import FIXED, INDEX
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, SnapshotError, Status
 
 FORMAT = 1
@@ -14,14 +14,14 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One section as the manifest has it; `file` is where its data lies, None if it has none."""
+    """One section as the index has it; `file` is where its data lies, None if it has none."""
 
     section: Section
     file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Index:
     """`kept` is exhaustive where it is not None; without it, the tree is read like any other and `stated` is added."""
 
     where: str = ""
@@ -33,8 +33,8 @@ class Manifest:
     stated: Mapping[str, Section] = field(default_factory=dict)
 
 
-def write_manifest(snapshot: Snapshot, files: Mapping[str, str]) -> bytes:
-    """The manifest of a snapshot whose sections' data lie in `files`."""
+def write_index(snapshot: Snapshot, files: Mapping[str, str]) -> bytes:
+    """The index of a snapshot whose sections' data lie in `files`."""
     document = {
         "format": FORMAT,
         "origin": snapshot.origin.value,
@@ -58,16 +58,16 @@ def _entry(section: Section, file: str | None) -> dict[str, str | int]:
     return entry
 
 
-def read_manifest(raw: bytes) -> Manifest:
-    """What a manifest says. Raises `SnapshotError` with the key that is wrong and what was expected there."""
+def read_index(raw: bytes) -> Index:
+    """What a index says. Raises `SnapshotError` with the key that is wrong and what was expected there."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise SnapshotError(f"{MANIFEST} is not JSON: {error}") from None
+        raise SnapshotError(f"{INDEX} is not JSON: {error}") from None
     top = _Table("", document)
     if top.integer("format") != FORMAT:
-        raise SnapshotError(f"{MANIFEST} has format {top.integer('format')}; this version reads format {FORMAT}")
-    return Manifest(
+        raise SnapshotError(f"{INDEX} has format {top.integer('format')}; this version reads format {FORMAT}")
+    return Index(
         where=top.text("where"),
         collected_at=top.text("collected_at"),
         probe_version=top.text("probe_version"),
@@ -85,7 +85,7 @@ def _kept(sections: _Table) -> tuple[Kept, ...]:
 def _one_kept(name: str, entry: _Table) -> Kept:
     status = entry.text("status")
     if status not in set(Status):
-        raise SnapshotError(f"{MANIFEST}: {entry.path}.status is {status!r}; expected one of {', '.join(Status)}")
+        raise SnapshotError(f"{INDEX}: {entry.path}.status is {status!r}; expected one of {', '.join(Status)}")
     exit_code = entry.integer("exit") if entry.values.get("exit") is not None else None
     file = entry.text("file") if "file" in entry.values else None
     return Kept(Section(name, Status(status), exit_code=exit_code, error=entry.text("error")), file)
@@ -94,8 +94,8 @@ def _one_kept(name: str, entry: _Table) -> Kept:
 def _stated(top: _Table) -> dict[str, Section]:
     stated = {name: Section(name, Status.MISSING) for name in top.texts("missing")}
     for status in (Status.DENIED, Status.FAILED):
-        told = top.table(status.value)
-        stated.update({name: Section(name, status, error=told.text(name)) for name in told.values})
+        errors = top.table(status.value)
+        stated.update({name: Section(name, status, error=errors.text(name)) for name in errors.values})
     return stated
 
 
@@ -114,14 +114,14 @@ class _Table:
 
     def __init__(self, path: str, value: object) -> None:
         if not isinstance(value, dict):
-            raise SnapshotError(f"{MANIFEST}: {path or 'the document'} is no object of names and values")
+            raise SnapshotError(f"{INDEX}: {path or 'the document'} is not an object of names and values")
         self.path = path
         self.values: dict[str, object] = value
 
     def _typed(self, key: str, kind: type, what: str) -> object:
         value = self.values[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise SnapshotError(f"{MANIFEST}: {self._at(key)} is {value!r:.60}; expected {what}")
+            raise SnapshotError(f"{INDEX}: {self._at(key)} is {value!r:.60}; expected {what}")
         return value
 
     def _at(self, key: str) -> str:
@@ -135,7 +135,7 @@ class _Table:
         """The list of strings of that name, empty if there is none."""
         value = self._typed(key, list, "a list of strings") if key in self.values else []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise SnapshotError(f"{MANIFEST}: {self._at(key)} is not a list of strings")
+            raise SnapshotError(f"{INDEX}: {self._at(key)} is not a list of strings")
         return value
 
     def integer(self, key: str) -> int:

@@ -1,4 +1,4 @@
-"""The section in which a measurement stands: what was measured, in which rounds, beside the machines of the same chain.
+"""The section that holds a measurement: what was measured, in which rounds, beside the machines of the same chain.
 
 It is JSON: `{"measurements": [{"id", "chain", "kernel", "build", "rounds": [{"cpu", "memory"}]}]}`, with rates in operations
 per second. Machines that were measured by turns have a measurement of the same id each; a machine of several chains has
@@ -55,7 +55,7 @@ def parse(text: str) -> tuple[Measured, ...]:
         document = json.loads(text)
         found = tuple(_measured(one) for one in document["measurements"])
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"is no record of a measurement: {error!r}") from None
+        raise ValueError(f"is not a record of a measurement: {error!r}") from None
     return found
 
 
@@ -72,4 +72,4 @@ def _rate(value: object) -> float:
     """A number above 0 that a machine of this world may reach, and no boolean."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and _SLOWEST < value < _FASTEST:
         return float(value)
-    raise TypeError(f"{str(value)[:20]!r} is no rate")
+    raise TypeError(f"{str(value)[:20]!r} is not a rate")

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from pytest_nestvirt.snapshot.limits import MEBIBYTE, Limits
-from pytest_nestvirt.snapshot.sections import LISTING_FILE, MANIFEST, ROOTS, is_on_the_way, is_useful
+from pytest_nestvirt.snapshot.sections import INDEX, LISTING_FILE, ROOTS, is_on_the_way, is_useful
 from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
 from pytest_nestvirt.snapshot.tree import MOST_LINKS, Content, Tree, printable_path
 from pytest_nestvirt.snapshot.tree_sections import linked_files
@@ -33,7 +33,7 @@ def read_directory(path: Path, limits: Limits | None = None) -> Tree:
 
 def _top(path: Path) -> Path:
     entries = list(islice(path.iterdir(), 2))
-    if len(entries) == 1 and entries[0].name not in {*ROOTS, MANIFEST} and not entries[0].is_symlink():
+    if len(entries) == 1 and entries[0].name not in {*ROOTS, INDEX} and not entries[0].is_symlink():
         return entries[0] if entries[0].is_dir() else path
     return path
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import chain
 from types import MappingProxyType
 
-MANIFEST = "nestvirt-snapshot.json"
-"""At the top of a saved snapshot: what the files alone do not tell."""
+INDEX = "nestvirt-snapshot.json"
+"""At the top of a saved snapshot: what the files alone do not show."""
 
 LISTING_FILE = ".nestvirt-listing"
 """In a saved directory: the names that it had on the machine."""
@@ -214,7 +214,7 @@ LINK_TARGETS = (
     "sys/devices/virtual/dmi/id/",
     *(f"sys/firmware/devicetree/base/{name.removeprefix('proc/device-tree/')}" for name in DEVICE_TREE),
 )
-"""Where links lead that stand for sections: those at the top of a sosreport, and the kernel's own."""
+"""Where links in the places of sections lead: those at the top of a sosreport, and the kernel's own."""
 
 _FILES = frozenset((*FIXED, *ELSEWHERE, *(name for names in ELSEWHERE.values() for name in names)))
 
@@ -229,7 +229,7 @@ def is_section(name: str) -> bool:
 
 def is_useful(name: str) -> bool:
     """Whether the contents of a file of that path are worth keeping while a tree is read."""
-    return is_section(name) or name.startswith(LINK_TARGETS) or name.rpartition("/")[2] in {MANIFEST, LISTING_FILE}
+    return is_section(name) or name.startswith(LINK_TARGETS) or name.rpartition("/")[2] in {INDEX, LISTING_FILE}
 
 
 def is_on_the_way(directory: str) -> bool:

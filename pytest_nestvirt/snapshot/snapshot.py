@@ -1,4 +1,4 @@
-"""What was read from one machine, before anyone has made sense of it."""
+"""What was read from one machine, uninterpreted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Section:
     """One file, directory listing or command output.
 
     `name` is the path without its leading slash (`proc/cpuinfo`); a directory listing ends in a slash
-    (`sys/firmware/acpi/tables/`, one entry a line, sorted); the output of a command stands where sosreport keeps it
+    (`sys/firmware/acpi/tables/`, one entry a line, sorted); the output of a command has the name that sosreport gives it
     (`sos_commands/kernel/uname_-a`).
     """
 
@@ -42,7 +42,7 @@ class Section:
     exit_code: int | None = None
     """Of the command; None for files."""
     error: str = ""
-    """What the machine said about the failure, one line."""
+    """What the machine reported about the failure, one line."""
 
     @property
     def text(self) -> str:
@@ -64,7 +64,7 @@ class Origin(StrEnum):
 class Snapshot:
     """Every section read from one machine, by name.
 
-    A section that stands in no snapshot was not collected, which is another thing than `Status.MISSING`: the machine
+    A section that is not in the snapshot was not collected, which is not `Status.MISSING`: the machine
     was never asked, so nothing follows from its absence.
     """
 

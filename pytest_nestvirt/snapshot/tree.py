@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pytest_nestvirt.snapshot.limits import MEBIBYTE, Limits
-from pytest_nestvirt.snapshot.sections import LISTING_FILE, MANIFEST, ROOTS
+from pytest_nestvirt.snapshot.sections import INDEX, LISTING_FILE, ROOTS
 from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
 
 MOST_LINKS = 40
@@ -90,9 +90,9 @@ class Tree:
 
     @property
     def is_sosreport(self) -> bool:
-        """Whether sos made it; a tree with a manifest of ours only looks like that."""
+        """Whether sos made it; a tree with a index of ours only looks like that."""
         signs = {"sos_commands", "sos_logs", "sos_reports"} & self.directories
-        return MANIFEST not in self.files and (bool(signs) or "version.txt" in self.names)
+        return INDEX not in self.files and (bool(signs) or "version.txt" in self.names)
 
     def resolve(self, path: str) -> str:
         """The path that is meant once links are followed.
@@ -152,7 +152,7 @@ class Tree:
         return _unread(f"it is a link to {resolved}, which is not in the snapshot")
 
     def entries(self, directory: str) -> list[str] | None:
-        """The sorted names in a directory, through links; None if there is no such directory or nobody looked into it."""
+        """The sorted names in a directory, through links; None if there is no such directory or it was not looked into."""
         try:
             resolved = self.resolve(directory.rstrip("/"))
         except SnapshotError:

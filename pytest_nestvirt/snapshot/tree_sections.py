@@ -23,7 +23,7 @@ from pytest_nestvirt.snapshot.tree import Content, Tree
 
 
 def sections_of(tree: Tree) -> dict[str, Section]:
-    """Every section that can be made from a tree, by name; what the tree does not tell has none.
+    """Every section that can be made from a tree, by name; what the tree does not show has none.
 
     What is there and could not be read is a section that failed: a pipe, or a link to something that is not in the tree.
     """
@@ -111,11 +111,11 @@ def _listing(tree: Tree, name: str) -> Section | None:
 
 
 def _modules(tree: Tree, sections: dict[str, Section]) -> Iterator[Section]:
-    """Whether each module of KVM is loaded, as far as a tree tells.
+    """Whether each module of KVM is loaded, as far as a tree shows.
 
     sos copies `parameters`, `initstate` and `refcnt` of all modules, so a module has its folder if it is loaded or has
-    parameters. One that has none is absent only if other modules have theirs, else nobody copied them, and only if
-    /proc/modules, where it was copied, does not name it. A tree of unknown origin may be anybody's choice of files:
+    parameters. One that has none is absent only if other modules have theirs, else they were not copied, and only if
+    /proc/modules, where it was copied, does not name it. A tree of unknown origin may be any choice of files:
     there a folder is evidence and its absence is not.
     """
     loaded = {line.split(" ")[0] for line in sections.get("proc/modules", Section("")).text.splitlines()}
