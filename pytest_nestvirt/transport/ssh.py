@@ -12,6 +12,7 @@ import paramiko
 
 from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import Completed, Stage, TransportError, failures_at
+from pytest_nestvirt.transport.channels import answers, open_session
 from pytest_nestvirt.transport.dial import Stream, dial, hang_up, shake_hands
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.login import authenticate
@@ -25,8 +26,6 @@ from pytest_nestvirt.transport.sudo import sudo_gate
 JumpsTo = Callable[[Host, tuple[str, ...]], "SshTransport"]
 """The transport of the last of the hops that a ProxyJump names. Raises `TransportError` (configuration)."""
 
-_RETRY_SECONDS = 0.05
-_FREED_SECONDS = 5.0
 _SESSIONS = 5
 """Commands at once on one connection: of the ten that sshd allows (MaxSessions), some may have ended without its notice."""
 _ALIVE_SECONDS = 5.0
@@ -177,7 +176,7 @@ class SshTransport:
             transport, fresh = self._connection()
             try:
                 if target is None:
-                    return _open_session(transport, wait), transport
+                    return open_session(transport, wait), transport
                 return transport.open_channel(kind, target, ("127.0.0.1", 0), timeout=wait), transport
             except paramiko.ChannelException as error:
                 if target:
@@ -188,7 +187,7 @@ class SshTransport:
             except PEER_FAILURES as error:
                 failure = error
             silent = transport.is_active()
-            if silent and _answers(transport, min(wait, _ALIVE_SECONDS)):
+            if silent and answers(transport, min(wait, _ALIVE_SECONDS)):
                 raise _SilentError(
                     self.host.name, Stage.SESSION, f"no channel was opened within {wait:g} s", "is the host overloaded?"
                 )
@@ -266,33 +265,6 @@ class SshTransport:
 
 class _SilentError(TransportError):
     """The connection is alive, and opening a channel took too long all the same."""
-
-
-def _open_session(transport: paramiko.Transport, seconds: float) -> paramiko.Channel:
-    """Open a session; where the host has none free, wait for one.
-
-    A session that was closed here takes a place at the host until its sshd has noticed, so that a refusal may be over in a
-    moment. Raises paramiko.ChannelException where it lasts.
-    """
-    deadline = time.monotonic() + min(seconds, _FREED_SECONDS)
-    while True:
-        try:
-            return transport.open_channel("session", timeout=seconds)
-        except paramiko.ChannelException:
-            if time.monotonic() > deadline or not transport.is_active():
-                raise
-            time.sleep(_RETRY_SECONDS)
-
-
-def _answers(transport: paramiko.Transport, seconds: float) -> bool:
-    """Whether the other side is still there: it opens a session, or refuses to."""
-    try:
-        give_up(transport.open_channel("session", timeout=seconds).close)
-    except paramiko.ChannelException:
-        return True
-    except PEER_FAILURES:
-        return False
-    return True
 
 
 def _tunnel_refused(hop: Host, target: Host, address: str, error: paramiko.ChannelException) -> TransportError:
