@@ -35,7 +35,7 @@ lab_run.supplies_of = lambda case, announce, refresh: emulated_by(Path(sys.argv[
 with lab_run.running(CASE, print, keep=True):
     pass
 """
-TESTS = Path(__file__).parent
+SUPPORT = Path(__file__).parent / "support"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_command_killed_at_any_moment_leaves_what_down_finds(home: Path) -> None
     for _ in range(10):
         up = subprocess.Popen(
             [sys.executable, "-c", UP, str(home)],
-            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            env={**os.environ, "PYTHONPATH": str(SUPPORT)},
             stdout=subprocess.DEVNULL,
         )
         time.sleep(moments.uniform(0.2, 1.5))

@@ -67,10 +67,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Ended]:
 
 
 def begin(ending: str, only: str, folder: Path) -> Ended:
-    """Start pytest on tests/hidden_password.py, with everything that it can be asked to show."""
-    beside = Path(__file__).parent
+    """Start pytest on tests/support/hidden_password.py, with everything that it can be asked to show."""
+    support = Path(__file__).parent / "support"
     command = [
-        *(sys.executable, "-m", "pytest", str(beside / "hidden_password.py"), "-p", "no:cacheprovider", "-k", only),
+        *(sys.executable, "-m", "pytest", str(support / "hidden_password.py"), "-p", "no:cacheprovider", "-k", only),
         *("-l", "--full-trace", "--tb=long", "-vv", "-rA", "--log-level=DEBUG", "--log-file=log.txt"),
         *("--junitxml=junit.xml", "--html=report.html", "--self-contained-html", f"--basetemp={folder / 'temp'}"),
         *(f"--rootdir={folder}", "-c", os.devnull, "-o", "junit_logging=all"),
@@ -80,7 +80,7 @@ def begin(ending: str, only: str, folder: Path) -> Ended:
         **os.environ,
         VARIABLE: PASSWORD,
         "HOW": ending,
-        "PYTHONPATH": str(beside),
+        "PYTHONPATH": str(support),
         "PYTHONFAULTHANDLER": "1",
     }
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
