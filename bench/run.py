@@ -22,12 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent / "tests/support"))
 
 import paramiko  # noqa: E402
 from sshd import Sshd  # noqa: E402
 
 from pytest_nestvirt.collect.probe import probe_input  # noqa: E402
+from pytest_nestvirt.inventory.host import Become  # noqa: E402
 
 FILES = (
     "/proc/cpuinfo", "/proc/cmdline", "/proc/version", "/proc/stat", "/proc/meminfo", "/etc/os-release",
@@ -137,7 +138,7 @@ def bare_loop(farm: Sshd, addresses: Sequence[str], threads: int = 32) -> float:
             address, farm.port, farm.user, pkey=key, sock=raw, allow_agent=False, look_for_keys=False, timeout=20
         )
         stdin, stdout, _ = client.exec_command("sh")
-        stdin.write(probe_input("0123456789abcdef", "auto"))
+        stdin.write(probe_input("0123456789abcdef", Become.AUTO))
         stdin.channel.shutdown_write()
         size = len(stdout.read())
         client.close()

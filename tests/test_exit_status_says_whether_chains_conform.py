@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record(folder / "twin", {**MACHINE, **SAME})
     record(folder / "violating", {**MACHINE, "proc/cpuinfo": CPUINFO.replace("vmx", "")})
     good = {"kvm01": {"path": "good", "guests": {"vm01": {"path": "guest"}}}}
-    for name, hosts in {
+    inventories: dict[str, Mapping[str, object]] = {
         "conforming": good,
         "violating": {**good, "kvm02": {"path": "violating"}},
         "contradictory": {**good, "twin": {"path": "twin", "guests": {"copy": {"path": "twin"}}}},
         "unverified": {**good, "esx": {"connection": "none", "provider": "vsphere"}},
-    }.items():
+    }
+    for name, hosts in inventories.items():
         inventory(folder, hosts).rename(folder / f"{name}.yml")
     return folder
 

@@ -223,9 +223,9 @@ def package(directory: Path, name: str, files: dict[str, tuple[str, int]]) -> Pa
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(contents)
         (tree / path).chmod(mode)
-    for path in tree.rglob("*"):
-        if path.is_dir():
-            path.chmod(0o755)
+    for made_path in tree.rglob("*"):
+        if made_path.is_dir():
+            made_path.chmod(0o755)
     made = directory / f"{name}_1_all.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, capture_output=True)
     return made

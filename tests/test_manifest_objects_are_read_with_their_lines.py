@@ -15,7 +15,8 @@ from pytest_nestvirt.manifests import vm_class as field
 from pytest_nestvirt.manifests.cloud_config import is_public_key
 from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
-from pytest_nestvirt.manifests.manifest_set import ManifestSet, Surroundings
+from pytest_nestvirt.manifests.manifest_set import ManifestSet
+from pytest_nestvirt.manifests.references import Surroundings
 from pytest_nestvirt.manifests.virtual_machine import VirtualMachine
 from pytest_nestvirt.manifests.vm_class import VmClass
 from pytest_nestvirt.observation.fact import Unobservable, facts_of, observing

@@ -30,7 +30,7 @@ from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.snapshot.archive import load, save
 from pytest_nestvirt.snapshot.measurement import SECTION, Measured, Round, parse, written
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
-from pytest_nestvirt.transport.base import Completed, Transport, TransportError
+from pytest_nestvirt.transport.base import Completed, Stage, Transport, TransportError
 from pytest_nestvirt.transport.pool import Transports
 
 QUICK = 0.02
@@ -276,7 +276,7 @@ def playing(turns: list[str], name: str, offered: str, fails_at: int = 99) -> Pl
             return printed(f"hello\n{at}offer {offered}\n{at}end\n".encode())
         turns.append(name)
         if turns.count(name) == fails_at:
-            raise TransportError(name, "connect", "the host went away")
+            raise TransportError(name, Stage.CONNECT, "the host went away")
         return printed(f"{at}build b\n{at}cpu 100 0.50\n{at}memory 20 0.5\n{at}end\n".encode())
 
     return PlayedTransport(play)

@@ -65,15 +65,15 @@ def test_what_a_collection_did_not_come_to_is_not_taken_for_absent(claim: str) -
 
 DOUBTS: dict[str, tuple[Texts, Capable]] = {
     "KVM refuses in a guest with encrypted memory": (
-        AMD | {DMESG: "[    0.2] Memory Encryption Features active: AMD SEV SEV-ES\n"}, Capable.NO,
+        {**AMD, DMESG: "[    0.2] Memory Encryption Features active: AMD SEV SEV-ES\n"}, Capable.NO,
     ),
-    "the same before Linux 5.8": (AMD | {DMESG: "[    0.2] AMD Secure Encrypted Virtualization (SEV) active\n"}, Capable.NO),
+    "the same before Linux 5.8": ({**AMD, DMESG: "[    0.2] AMD Secure Encrypted Virtualization (SEV) active\n"}, Capable.NO),
     "a host that offers encrypted guests nests": (
-        AMD | {DMESG: "[    0.2] AMD Memory Encryption Features active: SME\n[    9.1] kvm_amd: SEV supported: 410 ASIDs\n"},
+        {**AMD, DMESG: "[    0.2] AMD Memory Encryption Features active: SME\n[    9.1] kvm_amd: SEV supported: 410 ASIDs\n"},
         Capable.YES,
     ),
     "a paravirtualized Xen domain that only the log tells of": (
-        AMD | {DMESG: "[    0.0] Booting paravirtualized kernel on Xen PV\n"}, Capable.NO,
+        {**AMD, DMESG: "[    0.0] Booting paravirtualized kernel on Xen PV\n"}, Capable.NO,
     ),
     "half a vendor's name at a cut is no second vendor": (
         {"proc/cpuinfo": str(AMD["proc/cpuinfo"]) + "processor\t: 2\nvendor_id\t: Auth"}, Capable.UNKNOWN,

@@ -12,7 +12,7 @@ from probe_transports import PlayedTransport, frames, host, nonce_of, printed
 from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.inventory.host import Connection, Deadlines, Host, Inventory
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, SnapshotError
-from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
+from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Stage, TransportError
 
 Play = Callable[[str, bytes], Completed]
 
@@ -22,7 +22,7 @@ def answers(_: str, stdin: bytes) -> Completed:
     return printed(frames(nonce_of(stdin), ("proc/uptime", b"1 2\n")))
 
 
-def refuses(name: str, stage: str = "connect") -> Play:
+def refuses(name: str, stage: Stage = Stage.CONNECT) -> Play:
     """A host that cannot be reached."""
 
     def play(_command: str, _stdin: bytes) -> Completed:
@@ -95,8 +95,8 @@ def test_second_try_may_succeed() -> None:
     assert seen.trouble == ""
 
 
-@pytest.mark.parametrize("stage", ["authentication", "host key", "configuration"])
-def test_what_fails_for_good_is_not_repeated(stage: str) -> None:
+@pytest.mark.parametrize("stage", [Stage.AUTHENTICATION, Stage.HOST_KEY, Stage.CONFIGURATION])
+def test_what_fails_for_good_is_not_repeated(stage: Stage) -> None:
     """A wrong login is tried once: the second may lock the account."""
     fleet = Fleet(host("a"), a=refuses("a", stage))
     assert not fleet.collect()["a"].snapshot

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from pytest_nestvirt.inventory.host import Connection, Host
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.snapshot.archive import load
 from pytest_nestvirt.snapshot.limits import Limits
-from pytest_nestvirt.snapshot.snapshot import SnapshotError, Status
+from pytest_nestvirt.snapshot.snapshot import Section, SnapshotError, Status
 from pytest_nestvirt.snapshot.unpack import read_archive
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
@@ -66,7 +66,7 @@ def headers(data: bytes) -> list[int]:
     return [block for blocks in starts for block in blocks if data[block + 257 : block + 262] == b"ustar"]
 
 
-def read(path: Path, data: bytes) -> object:
+def read(path: Path, data: bytes) -> Mapping[str, Section] | str:
     """The sections of an archive of these bytes; the line of the error where it is refused."""
     path.write_bytes(data)
     try:

@@ -15,6 +15,7 @@ from sshd import Sshd, public, why_not
 from pytest_nestvirt.inventory.host import Become, Connection, Host
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, TransportError
 from pytest_nestvirt.transport.local import LocalTransport
+from pytest_nestvirt.transport.secret import Secret
 from pytest_nestvirt.transport.ssh import SshTransport
 from pytest_nestvirt.transport.streams import Exchange
 from pytest_nestvirt.transport.sudo import SudoGate
@@ -189,7 +190,7 @@ def test_root_needs_no_sudo() -> None:
 
 def test_input_is_held_back_until_the_command_has_started() -> None:
     """Nothing can be sent, and nothing is closed, before sudo has asked or the command has announced itself."""
-    gate = SudoGate("kvm01", b"secret")
+    gate = SudoGate("kvm01", Secret(b"secret"))
     exchange = Exchange(b"input", gate=gate)
     nonce = gate.wrap("true").split("[nestvirt ")[1].split()[0]
     assert (bytes(exchange.outgoing), exchange.all_sent) == (b"", False)
@@ -203,7 +204,7 @@ def test_input_is_held_back_until_the_command_has_started() -> None:
 
 def test_the_gate_finds_prompt_and_mark_in_pieces() -> None:
     """Output arrives in pieces of any size: byte by byte the conversation is the same."""
-    gate = SudoGate("kvm01", b"secret")
+    gate = SudoGate("kvm01", Secret(b"secret"))
     command = gate.wrap("true")
     prompt, mark = (
         f"[nestvirt {command.split('[nestvirt ')[1].split()[0]} {word}]".encode() for word in ("password", "started")

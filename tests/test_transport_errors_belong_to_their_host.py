@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -84,7 +85,8 @@ def test_what_goes_wrong_while_closing_changes_nothing(
 ) -> None:
     """The answer that was found out stays an answer."""
     transport = SshTransport(sshd.host())
-    closers = {paramiko.Channel: paramiko.Channel.close, paramiko.Transport: paramiko.Transport.close}
+    places: tuple[type[paramiko.Channel | paramiko.Transport], ...] = (paramiko.Channel, paramiko.Transport)
+    closers: dict[type, Callable[..., None]] = {place: place.close for place in places}
 
     def closing(place: type) -> Callable[..., None]:
         def close(self: object) -> None:
@@ -178,13 +180,25 @@ def bind(path: Path) -> None:
         made.bind(str(path))
 
 
-SPECIAL = {
+def link_to_fifo(path: Path) -> None:
+    """Make a named pipe beside it, and the link."""
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to(path.with_name("pipe"))
+
+
+def make_huge(path: Path) -> None:
+    """Make a file of a tebibyte that takes no room."""
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
+SPECIAL: dict[str, Callable[[Path], None]] = {
     "fifo": os.mkfifo,
     "directory": lambda path: path.mkdir(),
     "socket": bind,
     "device": lambda path: path.symlink_to("/dev/zero"),
-    "link to a fifo": lambda path: (os.mkfifo(path.with_name("pipe")), path.symlink_to(path.with_name("pipe"))),
-    "huge": lambda path: (path.touch(), os.truncate(path, 1 << 40)),
+    "link to a fifo": link_to_fifo,
+    "huge": make_huge,
     "loop": lambda path: path.symlink_to(path),
 }
 
@@ -201,7 +215,7 @@ def test_what_is_not_a_regular_file_is_never_waited_for(
     file = Path("odd")
     config = tmp_path / "config"
     config.write_text({"included": "Include odd\n", "IdentityFile": f"IdentityFile {tmp_path}/odd\n"}.get(place, ""))
-    changes: dict[str, object] = {"config": config} if config.read_text() else {}
+    changes: dict[str, Any] = {"config": config} if config.read_text() else {}
     if place == "identity":
         changes["identity"] = file
     elif place == "certificate":

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import paramiko
 import pytest
@@ -31,6 +32,9 @@ from pytest_nestvirt.transport.pool import Transports
 from pytest_nestvirt.transport.secret import Secret, login_password, sudo_password, without_frames
 from pytest_nestvirt.transport.ssh import SshTransport
 from pytest_nestvirt.transport.ssh_config import resolve_login
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 PASSWORD = "tr0ub4dor-and-3"
 VARIABLE = "HIDDEN_PASSWORD"
@@ -119,7 +123,7 @@ def exposures(action: Callable[[], object]) -> tuple[set[str], int]:
     found: set[str] = set()
     lines = 0
 
-    def look(frame: FrameType, event: str, _: object) -> object:
+    def look(frame: FrameType, event: str, _: object) -> TraceFunction:
         nonlocal lines
         lines += 1
         for one in stack_of(frame):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -75,7 +76,7 @@ def test_the_first_finding_decides(values: list[str | None]) -> None:
             raise Unobservable("section", "not collected")
         return value
 
-    parts = [lambda value=value: part(value) for value in values]  # type: ignore[misc]
+    parts = [partial(part, value) for value in values]
     findings = [value for value in values if value]
     if not findings and None in values:
         with pytest.raises(Unobservable):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 import virtrigaud_trios
 from linux_chains import definition
 from rhel8_trios import l0
-from small_runs import MACHINE, inventory, record, run_pytest, verdicts
+from small_runs import MACHINE, Done, inventory, record, run_pytest, verdicts
 from suite_checks import catalogue_of, checks_of, judged_machine, read_only, verdict_of
 from virtrigaud_chains import libvirt_chain
 
@@ -55,7 +54,8 @@ def test_every_statement_has_a_check_a_permission_or_a_reason() -> None:
 
 def test_every_check_was_seen_to_fail() -> None:
     """Each check that only looks has a machine or a manifest that violates it."""
-    tried = {trio.requirement for trio in (*virtrigaud_trios.virtrigaud_trios(), *manifest_trios.manifest_trios())}
+    tried = {trio.requirement for trio in virtrigaud_trios.virtrigaud_trios()}
+    tried |= {trio.requirement for trio in manifest_trios.manifest_trios()}
     checked = {name for of_manifests in (True, False) for name in checks_of("virtrigaud", of_manifests=of_manifests)}
     assert tried == checked & set(read_only(CATALOGUE))
 
@@ -75,7 +75,7 @@ def test_the_impossible_processor_is_the_documents_defect() -> None:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     """A run over the page's two examples, no machine beside them."""
     folder = tmp_path_factory.mktemp("own")
     done = run_pytest(
@@ -96,7 +96,7 @@ def _other_than_pass(report: Path, host: str) -> dict[str, str]:
     }
 
 
-def test_the_first_example_contradicts_the_second(own: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_first_example_contradicts_the_second(own: tuple[Path, Done]) -> None:
     """It enables what the second warns of, has the least size, and lacks what the best practices ask for."""
     assert _other_than_pass(own[0], "VMClass/nested-vm-class") == {
         "VR-MAN-VBS-CONFLICT": "warn",
@@ -109,7 +109,7 @@ def test_the_first_example_contradicts_the_second(own: tuple[Path, subprocess.Co
     }
 
 
-def test_the_complete_example_is_sound_but_for_its_key(own: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_complete_example_is_sound_but_for_its_key(own: tuple[Path, Done]) -> None:
     """A placeholder lets nobody in, reservations are no limits, and which provider it is for is not said."""
     assert _other_than_pass(own[0], "VMClass/hypervisor-class") == {
         "VR-MAN-CPU-HOTADD": "inconclusive",
@@ -125,7 +125,7 @@ def test_the_complete_example_is_sound_but_for_its_key(own: tuple[Path, subproce
         assert found[statement, "VirtualMachine/nested-hypervisor"] == "pass"
 
 
-def test_manifests_are_reported_like_chains(own: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_manifests_are_reported_like_chains(own: tuple[Path, Done]) -> None:
     """Exit status, terminal, result.json and JUnit: each file with its objects, none of them a machine."""
     report, done = own
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.server import InteractiveQuery
 
 from pytest_nestvirt.inventory.host import Become, Connection, Deadlines, Host, HostKeyPolicy, SshAccess
 from pytest_nestvirt.transport.ssh import SshTransport
@@ -42,8 +43,8 @@ class Waiting(paramiko.ServerInterface):
     def check_auth_password(self, username: str, password: str) -> int:
         return paramiko.common.AUTH_SUCCESSFUL if self.asks == "sudo" else self.wait()
 
-    def check_auth_interactive(self, username: str, submethods: str) -> paramiko.InteractiveQuery:
-        return paramiko.InteractiveQuery("", "", "Password:")
+    def check_auth_interactive(self, username: str, submethods: str) -> InteractiveQuery:
+        return InteractiveQuery("", "", "Password:")
 
     def check_auth_interactive_response(self, responses: list[str]) -> int:
         return self.wait()

@@ -136,7 +136,7 @@ def run_pytest(folder: Path, *arguments: str, **environment: str) -> Done:
     for name in set(sys.modules) - before:
         if _is_test_module(sys.modules[name], folder):
             del sys.modules[name]
-    printed, complained = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    printed, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
     return Done(code, printed, complained)
 
 

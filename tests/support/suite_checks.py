@@ -17,6 +17,7 @@ from pytest_nestvirt.catalogue.requirement import Needs, Requirement
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.machine import Machine
+from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.verdict import Blocked, Finding, Verdict, judge
 
@@ -65,7 +66,7 @@ def judged_machine(requirement: Requirement, chain: Chain) -> tuple[Machine, Map
 
 
 def verdict_of(
-    check: Callable[..., None], requirement: Requirement, line: Mapping[str, Machine]
+    check: Callable[..., None], requirement: Requirement, line: Mapping[str, Machine | ManifestObject]
 ) -> tuple[Verdict, str]:
     """What a check comes to on these machines, and why."""
     wanted = {name: line[name] for name in line if name in check.__code__.co_varnames[: check.__code__.co_argcount]}

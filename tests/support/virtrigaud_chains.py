@@ -96,9 +96,12 @@ INSIDE: Texts = {
 }
 """How a guest is set up inside."""
 
+VERSIONS = (
+    "Compiled against library: libvirt 8.0.0\nUsing library: libvirt 8.0.0\n"
+    "Using API: QEMU 8.0.0\nRunning hypervisor: QEMU 6.2.0\n"
+)
 ABOVE: Texts = {
-    "sos_commands/virsh/virsh_-r_version": "Compiled against library: libvirt 8.0.0\nUsing library: libvirt 8.0.0\n"
-    "Using API: QEMU 8.0.0\nRunning hypervisor: QEMU 6.2.0\n",
+    "sos_commands/virsh/virsh_-r_version": VERSIONS,
     "dev/kvm": "crw-rw---- 1 0 36 10, 232 Nov 21 04:04 /dev/kvm\n",
     **lscpu("VT-x"),
     **networks(default=("nat", "192.168.122.1")),

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 
 from linux_chains import definition, xeon
-from recorded_machines import KVM_WORKS, NO_KVM, Recorded, Status, Texts
+from recorded_machines import KVM_WORKS, NO_KVM, Recorded, Texts
 from rhel8_trios import LIMIT, MUST, NO_DMI, TOLD, Trio, denied, l0, l1, unread
 from virtrigaud_chains import (
-    ABOVE,
     ESXI_MEMORY,
     HV_SUPPORT,
     PACKAGES,
     Q35,
+    VERSIONS,
     VMX_FILE,
     arm_chain,
     free,
@@ -30,6 +30,8 @@ from virtrigaud_chains import (
     vmx,
     vsphere_chain,
 )
+
+from pytest_nestvirt.snapshot.snapshot import Status
 
 PARAMETER = "sys/module/kvm_intel/parameters/nested"
 NO_CPU = denied("proc/cpuinfo")
@@ -64,9 +66,7 @@ def of_vsphere() -> Iterator[Trio]:
 def of_libvirt() -> Iterator[Trio]:
     """Hosts and domains of libvirt."""
     chain, arm = libvirt_chain(), arm_chain()
-    old = {
-        "sos_commands/virsh/virsh_-r_version": ABOVE["sos_commands/virsh/virsh_-r_version"].replace("8.0.0", "1.2.12")
-    }  # type: ignore[union-attr]
+    old = {"sos_commands/virsh/virsh_-r_version": VERSIONS.replace("8.0.0", "1.2.12")}
     no_virsh = denied("sos_commands/virsh/virsh_-r_version")
     yield Trio("VR-LIBVIRT-1213", MUST, chain, l0(chain, old), l0(chain, no_virsh))
     yield Trio("VR-MTX-LIBVIRT", TOLD, chain, l0(chain, old), l0(chain, no_virsh))
