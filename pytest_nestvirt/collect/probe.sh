@@ -318,7 +318,7 @@ qemu() {
     esac
   done
   # shellcheck disable=SC2013 # these paths hold no blanks
-  for p in $(grep -lE 'qemu-system-|qemu-kvm|kvm' /proc/[0-9]*/cmdline 2>/dev/null); do
+  for p in $(grep -lF -e qemu-system- -e kvm /proc/[0-9]*/cmdline 2>/dev/null); do
     p=${p%/cmdline} p=${p##*/}
     case $nl$pids in *"$nl$p$nl"*) continue ;; esac
     v=$({ tr '\n\000' ' \n' <"/proc/$p/cmdline"; } 2>/dev/null)
