@@ -74,6 +74,6 @@ def test_release_files_of_real_systems() -> None:
         later = row["id"] == "rhel" and int(row["major"]) > 8
         wanted = [row[f"rhel_{level}_supported"] == "yes" and not later for level in ("l0", "l1", "l2")]
         assert covered(files) == wanted, row
-        machine, _ = judged_machine(catalogue_of("ubuntu").requirement("UBU-DEFAULT-ON"), l0(intel_chain(), files))
+        machine = judged_machine(catalogue_of("ubuntu").requirement("UBU-DEFAULT-ON"), l0(intel_chain(), files))
         judged = suite_applies(catalogue_of("ubuntu").suites[0], machine).state is Applicable.YES
         assert judged is (row["ubuntu_nested_default"] == "yes"), row

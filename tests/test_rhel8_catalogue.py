@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from recorded_machines import (
     XEON,
@@ -31,18 +29,16 @@ from rhel8_trios import (
     power8_chain,
     windows,
 )
-from test_rhel8_trios import CATALOGUE, TRIOS, checks, verdict_of
+from suite_checks import case_of, plan_of
+from test_rhel8_trios import CATALOGUE, TRIOS
 
 from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.requirement import Requirement, Stance
+from pytest_nestvirt.catalogue.requirement import Stance
 from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.catalogue.trace import trace
-from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.inventory.host import Environment, Provider
 from pytest_nestvirt.report.case import Case
 from pytest_nestvirt.verdict import Obligation, Verdict
-
-__all__ = ["checks"]
 
 SUITE = CATALOGUE.suite("rhel8")
 
@@ -133,37 +129,9 @@ def test_exactly_one_statement_judges_the_system_of_an_l2(guest: str, judged: st
 # ---- what follows for chains
 
 
-def cases(chain: Chain, run: dict[str, object]) -> Iterator[Case]:
-    """Every requirement of the suite on every machine of a chain."""
-    line = {f"l{machine.level}": machine for machine in machines(chain)}
-    for requirement in CATALOGUE:
-        machine = line.get(requirement.level)
-        if machine is not None:
-            yield case(requirement, machine, line, run)
-
-
-def case(requirement: Requirement, machine: Machine, line: dict[str, Machine], run: dict[str, object]) -> Case:
-    """One requirement on one machine, as a run would report it."""
-    applies = requirement_applies(requirement, machine)
-    if applies.state is Applicable.NO:
-        verdict, reason, stance = Verdict.NOT_APPLICABLE, applies.because, applies.stance
-    else:
-        verdict, reason = _verdict(requirement, applies.state, line, run)
-        stance = requirement.stance.get(verdict)
-    return Case(
-        requirement.id, "rhel8", requirement.section, requirement.statement, machine.name, machine.level, verdict,
-        requirement.kind, requirement.obligation, reason=reason, stance=stance,
-    )  # fmt: skip
-
-
-def _verdict(
-    requirement: Requirement, state: Applicable, line: dict[str, Machine], run: dict[str, object]
-) -> tuple[Verdict, str]:
-    if requirement.id not in run:
-        return Verdict.NOT_RUN, ""
-    if state is Applicable.UNDECIDED:
-        return Verdict.INCONCLUSIVE, ""
-    return verdict_of(run[requirement.id], requirement, line)  # type: ignore[arg-type]
+def cases(chain: Chain) -> list[Case]:
+    """Every requirement of the suite on every machine of a chain, as a run would report it."""
+    return [case_of(planned) for planned in plan_of("rhel8", machines(chain)).entries.values()]
 
 
 ROCKY = system("rocky", "8.10")
@@ -276,9 +244,9 @@ ROCKY = system("rocky", "8.10")
         ),
     ],
 )
-def test_stance_of_whole_chains(chain: Chain, stance: Stance, decided_by: str, checks: dict[str, object]) -> None:
+def test_stance_of_whole_chains(chain: Chain, stance: Stance, decided_by: str) -> None:
     """What the document says of support follows from all machines of a chain, and names what decided it."""
-    decided, reasons = chain_stance("rhel8", cases(chain, checks))
+    decided, reasons = chain_stance("rhel8", cases(chain))
     assert decided is stance, reasons
     assert decided_by in reasons
 
@@ -286,24 +254,24 @@ def test_stance_of_whole_chains(chain: Chain, stance: Stance, decided_by: str, c
 @pytest.mark.parametrize(
     "chain", [intel_chain(), amd_chain(), z_chain(), power9_chain()], ids=["intel", "amd", "z", "p9"]
 )
-def test_conforming_chains_violate_nothing(chain: Chain, checks: dict[str, object]) -> None:
+def test_conforming_chains_violate_nothing(chain: Chain) -> None:
     """On a chain that follows the document nothing is violated, and no must stays unknown but what only acting could show."""
-    judged = list(cases(chain, checks))
+    judged = cases(chain)
     bad = {Verdict.FAIL, Verdict.WARN, Verdict.LIMIT_LIFTED}
     assert [(c.requirement, c.reason) for c in judged if c.verdict in bad] == []
     unknown = [c for c in judged if c.verdict is Verdict.INCONCLUSIVE and c.obligation is Obligation.MUST]
     assert {c.requirement for c in unknown} <= {"RHEL8-Z-HPAGE-DMESG"}
 
 
-def test_undecided_foreign_hypervisor_keeps_a_chain_from_being_supported(checks: dict[str, object]) -> None:
+def test_undecided_foreign_hypervisor_keeps_a_chain_from_being_supported() -> None:
     """An L1 that shows nothing of what it runs on may run on anything: that is not stated, not supported."""
-    decided, reasons = chain_stance("rhel8", cases(l1(intel_chain(), NO_DMI), checks))
+    decided, reasons = chain_stance("rhel8", cases(l1(intel_chain(), NO_DMI)))
     assert decided is Stance.NOT_STATED
     assert "undecided: RHEL8-L0-VMWARE on L1 (inconclusive)" in reasons
 
 
-def test_l3_that_runs_takes_support_away_and_an_idle_l2_does_not(checks: dict[str, object]) -> None:
+def test_l3_that_runs_takes_support_away_and_an_idle_l2_does_not() -> None:
     """KVM that could run an L3 says nothing about support; an L3 that runs makes the chain unsupported."""
     _, running, idle = TRIOS["RHEL8-L3"].chains
-    assert chain_stance("rhel8", cases(idle, checks))[0] is Stance.SUPPORTED
-    assert chain_stance("rhel8", cases(running, checks)) == (Stance.UNSUPPORTED, ("RHEL8-L3 on L2 (limit-lifted)",))
+    assert chain_stance("rhel8", cases(idle))[0] is Stance.SUPPORTED
+    assert chain_stance("rhel8", cases(running)) == (Stance.UNSUPPORTED, ("RHEL8-L3 on L2 (limit-lifted)",))

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import pytest
 from recorded_machines import intel_chain
 from rhel8_trios import Trio, l0, trios
-from suite_checks import assert_told_apart, by_case, catalogue_of, checks_of, read_only, verdict_of, verdict_on
+from suite_checks import assert_told_apart, by_case, case_on, catalogue_of, judged_machine, read_only
 
-from pytest_nestvirt.observation.fact import Unobservable, observing
 from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.verdict import Verdict
-
-__all__ = ["verdict_of"]
 
 CATALOGUE = catalogue_of("rhel8")
 READ_ONLY = read_only(CATALOGUE)
 TRIOS = {trio.requirement: trio for trio in trios()}
-
-
-@pytest.fixture(scope="module")
-def checks() -> Mapping[str, Callable[..., None]]:
-    """The functions of the suite by the requirement they verify."""
-    return checks_of("rhel8")
 
 
 def test_every_read_only_requirement_has_a_trio() -> None:
@@ -37,14 +26,13 @@ def test_check_tells_the_three_apart(trio: Trio, index: int) -> None:
     assert_told_apart("rhel8", trio, index)
 
 
-@pytest.mark.parametrize("value", ["N\n", "Y\n", Status.MISSING])
-def test_that_an_l1_has_no_apicv_is_told_with_what_its_host_has(value: str | Status) -> None:
+@pytest.mark.parametrize("value, shown", [("N\n", "no"), ("Y\n", "yes"), (Status.MISSING, "unknown: ")])
+def test_that_an_l1_has_no_apicv_is_told_with_what_its_host_has(value: str | Status, shown: str) -> None:
     """An L1 of a host without APICv would have none in any case: the verdict stays, and the evidence shows it."""
     chain = l0(intel_chain(), {"sys/module/kvm_intel/parameters/enable_apicv": value})
-    with observing() as seen:
-        verdict, reason = verdict_on("rhel8", "RHEL8-L1-NO-APICV", chain)
-    assert verdict is Verdict.LIMIT_CONFIRMED, reason
-    found = {one.host: one.value for one in seen if one.fact == "kvm.enabled.kvm_intel.enable_apicv"}
-    assert found["L1"] is False
-    host = found["L0"]
-    assert host is (value == "Y\n") or (isinstance(value, Status) and isinstance(host, Unobservable))
+    requirement = CATALOGUE.requirement("RHEL8-L1-NO-APICV")
+    case = case_on("rhel8", requirement.id, judged_machine(requirement, chain))
+    assert case.verdict is Verdict.LIMIT_CONFIRMED, case.reason
+    found = {one.host: one.value for one in case.evidence if one.fact == "kvm.enabled.kvm_intel.enable_apicv"}
+    assert found["L1"] == "no"
+    assert found["L0"].startswith(shown)

@@ -13,7 +13,7 @@ import virtrigaud_trios
 from linux_chains import definition
 from rhel8_trios import l0
 from small_runs import MACHINE, Done, inventory, record, run_pytest, verdicts
-from suite_checks import catalogue_of, checks_of, judged_machine, read_only, verdict_of
+from suite_checks import catalogue_of, checks_of, read_only, verdict_on
 from virtrigaud_chains import libvirt_chain
 
 from pytest_nestvirt.catalogue.trace import trace
@@ -64,9 +64,7 @@ def test_the_impossible_processor_is_the_documents_defect() -> None:
     """A domain that requires vmx and svm: a warning that says whose mistake it is, while the intent is judged by itself."""
     both = "<feature policy='require' name='vmx'/><feature policy='require' name='svm'/>"
     sample = definition("L1", f"<cpu mode='host-model' check='partial'>{both}</cpu>")
-    requirement = CATALOGUE.requirement("VR-LIBVIRT-AUTO-XML")
-    _, line = judged_machine(requirement, l0(libvirt_chain(), sample))
-    verdict, reason = verdict_of(checks_of("virtrigaud")[requirement.id], requirement, line)
+    verdict, reason = verdict_on("virtrigaud", "VR-LIBVIRT-AUTO-XML", l0(libvirt_chain(), sample))
     assert verdict is Verdict.WARN
     assert "a defect of the document" in reason
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from manifest_trios import ManifestTrio, but, manifest_trios
-from suite_checks import CASES, catalogue_of, checks_of, read_only, verdict_of
+from suite_checks import CASES, assert_verdict, case_on, catalogue_of, read_only
 
-from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.requirement import Requirement
+from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies
 from pytest_nestvirt.manifests.load_manifests import load_manifests
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
 from pytest_nestvirt.verdict import Verdict
@@ -45,26 +44,14 @@ def test_every_statement_about_manifests_has_a_trio() -> None:
     assert sorted(TRIOS) == ABOUT_MANIFESTS
 
 
-def judge(requirement: Requirement, item: ManifestObject) -> tuple[Verdict, str]:
-    """What the check comes to on an object."""
-    return verdict_of(checks_of("virtrigaud", of_manifests=True)[requirement.id], requirement, {"manifest": item})
-
-
 @pytest.mark.parametrize("trio,index", EVERY)
 def test_check_tells_them_apart(trio: ManifestTrio, index: int, find: Callable[[str, str], ManifestObject]) -> None:
     """The check gives the verdict that is expected; a violation names file, line, object and field."""
     text = (trio.conforming, trio.violating, trio.unobservable)[index]
     assert text is not None
-    requirement = CATALOGUE.requirement(trio.requirement)
     name = "VirtualMachine/l1" if CASES[index] == "unobservable" and "SIZE" in trio.requirement else trio.item
     item = find(text, trio.violator if index == 1 and trio.violator else name)
-    allowed = {Applicable.YES} if index < 2 else {Applicable.YES, Applicable.UNDECIDED}
-    applies = requirement_applies(requirement, item)
-    assert applies.state in allowed, applies
-    assert suite_applies(CATALOGUE.suites[0], item).state is Applicable.YES
-    verdict, reason = judge(requirement, item)
-    assert verdict is trio.verdicts[index], reason
-    assert "\n" not in reason
+    reason = assert_verdict("virtrigaud", trio.requirement, item, trio.verdicts[index], CASES[index])
     if CASES[index] == "violating":
         assert LOCATED.match(reason), reason
 
@@ -91,15 +78,14 @@ def test_a_field_that_the_version_lacks_is_refused_by_kubectl(
     old: str, new: str, item: str, field: str, find: Callable[[str, str], ManifestObject]
 ) -> None:
     """Verdict and message are about strict validation; the API server by itself drops the field."""
-    requirement = CATALOGUE.requirement("VR-MAN-APIVERSION")
-    verdict, reason = judge(requirement, find(but((old, new)), item))
-    assert verdict is Verdict.FAIL
-    assert field in reason
-    assert "kubectl refuses the object" in reason
-    assert "API server refuses" not in reason
+    case = case_on("virtrigaud", "VR-MAN-APIVERSION", find(but((old, new)), item))
+    assert case.verdict is Verdict.FAIL
+    assert field in case.reason
+    assert "kubectl refuses the object" in case.reason
+    assert "API server refuses" not in case.reason
 
 
 def test_what_is_free_to_name_is_not_an_unknown_field(find: Callable[[str, str], ManifestObject]) -> None:
     """`extraConfig` takes any key, and a `status` that was dumped along is a field."""
     text = but(("  cpu: 8\n", "  cpu: 8\n  extraConfig: {anything: goes}\n  hardwareVersion: 19\n"))
-    assert judge(CATALOGUE.requirement("VR-MAN-APIVERSION"), find(text, "VMClass/big"))[0] is Verdict.PASS
+    assert case_on("virtrigaud", "VR-MAN-APIVERSION", find(text, "VMClass/big")).verdict is Verdict.PASS

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from manifest_trios import EVERYTHING
-from recorded_machines import Chain
+from recorded_machines import Chain, machines
 from rhel8_trios import Trio
-from suite_checks import CASES, by_case, catalogue_of, checks_of, judged_machine, read_only, verdict_of
+from suite_checks import CASES, assert_verdict, by_case, case_of, catalogue_of, plan_of, read_only
 from virtrigaud_chains import libvirt_chain, proxmox_chain, vsphere_chain
 from virtrigaud_trios import virtrigaud_trios
 
-from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
-from pytest_nestvirt.catalogue.requirement import Requirement
+from pytest_nestvirt.catalogue.applicability import Applicable, suite_applies
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.manifests.load_manifests import load_manifests
+from pytest_nestvirt.run.plan import Fate
 from pytest_nestvirt.verdict import Verdict
 
 CATALOGUE = catalogue_of("virtrigaud")
@@ -31,11 +30,11 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def machines_of(requirement: Requirement, chain: Chain, manifests: Path) -> tuple[Machine, Mapping[str, Machine]]:
-    """The machine that the verdict is about, and its chain; the L1 is told of by a manifest."""
-    machine, line = judged_machine(requirement, chain)
-    line["l1"].manifest = load_manifests([manifests]).of_machine({"l1"})
-    return machine, line
+def described(chain: Chain, manifests: Path) -> tuple[Machine, ...]:
+    """The machines of a chain, of which a manifest describes the L1."""
+    line = machines(chain)
+    line[1].manifest = load_manifests([manifests]).of_machine({"l1"})
+    return line
 
 
 def test_every_statement_about_machines_has_a_trio() -> None:
@@ -47,16 +46,8 @@ def test_every_statement_about_machines_has_a_trio() -> None:
 @by_case(TRIOS)
 def test_check_tells_the_three_apart(trio: Trio, index: int, manifests: Path) -> None:
     """The check gives the verdict that is expected of that chain; the suite and the statement speak of it."""
-    requirement = CATALOGUE.requirement(trio.requirement)
-    machine, line = machines_of(requirement, trio.chains[index], manifests)
-    allowed = {Applicable.YES} if index < 2 else {Applicable.YES, Applicable.UNDECIDED}
-    applies, judges = requirement_applies(requirement, machine), suite_applies(CATALOGUE.suites[0], machine)
-    assert applies.state in allowed, applies
-    assert judges.state in allowed, judges
-    verdict, reason = verdict_of(checks_of("virtrigaud")[requirement.id], requirement, line)
-    assert verdict is trio.verdicts[index], reason
-    assert "\n" not in reason
-    assert reason or CASES[index] == "conforming", "a bare assertion says nothing to a person"
+    machine = described(trio.chains[index], manifests)[int(CATALOGUE.requirement(trio.requirement).level[1])]
+    assert_verdict("virtrigaud", trio.requirement, machine, trio.verdicts[index], CASES[index])
 
 
 @pytest.mark.parametrize(
@@ -64,23 +55,16 @@ def test_check_tells_the_three_apart(trio: Trio, index: int, manifests: Path) ->
 )
 def test_a_sound_chain_of_each_provider_has_no_finding(chain: Chain, manifests: Path) -> None:
     """What applies to it holds, and nothing is left open: no statement contradicts another."""
-    found = {}
-    for name in read_only(CATALOGUE):
-        requirement = CATALOGUE.requirement(name)
-        if requirement.level == "manifest":
-            continue
-        machine, line = machines_of(requirement, chain, manifests)
-        if requirement_applies(requirement, machine).state is Applicable.YES:
-            found[name] = verdict_of(checks_of("virtrigaud")[name], requirement, line)
-    wrong = {name: told for name, told in found.items() if told[0] not in {Verdict.PASS, Verdict.LIMIT_CONFIRMED}}
-    assert not wrong
+    plan = plan_of("virtrigaud", described(chain, manifests), *read_only(CATALOGUE))
+    found = [case_of(planned) for planned in plan.entries.values() if planned.fate is Fate.RUN]
+    good = {Verdict.PASS, Verdict.LIMIT_CONFIRMED}
+    assert not [(case.requirement, case.reason) for case in found if case.verdict not in good]
     assert len(found) > 25
 
 
 def test_a_libvirt_host_alone_is_not_judged(manifests: Path) -> None:
     """That its guests are made by VirtRigaud shows on no libvirt host: it takes a manifest, or a person who says so."""
     for requirement in ("VR-LIBVIRT-NESTED-ON", "VR-VER-LNX-FLAGS"):
-        machine, line = judged_machine(CATALOGUE.requirement(requirement), libvirt_chain())
-        assert suite_applies(CATALOGUE.suites[0], machine).state is Applicable.NO
-        line["l1"].manifest = load_manifests([manifests]).of_machine({"l1"})
-        assert suite_applies(CATALOGUE.suites[0], machine).state is Applicable.YES
+        level = int(CATALOGUE.requirement(requirement).level[1])
+        assert suite_applies(CATALOGUE.suites[0], machines(libvirt_chain())[level]).state is Applicable.NO
+        assert suite_applies(CATALOGUE.suites[0], described(libvirt_chain(), manifests)[level]).state is Applicable.YES

@@ -79,7 +79,7 @@ def parametrize_check(metafunc: pytest.Metafunc, entries: Sequence[Planned]) -> 
         ",".join(names),
         [
             pytest.param(
-                *_line_of_descent(entry.judged, names),
+                *line_of_descent(entry.judged, names),
                 id=f"{entry.judged.name}-{entry.requirement.id}" if several else entry.judged.name,
                 marks=getattr(pytest.mark, BOUND)(entry.requirement.id, entry.judged.name),
             )
@@ -92,11 +92,12 @@ def parametrize_levels(metafunc: pytest.Metafunc, machines: Iterable[Machine | M
     """Run a test that verifies no requirement over all machines of its deepest level, or over all objects."""
     names = levels_used(metafunc)
     level = LEVELS[names[-1]]
-    lines = [pytest.param(*_line_of_descent(m, names), id=m.name) for m in machines if m.level == level]
+    lines = [pytest.param(*line_of_descent(m, names), id=m.name) for m in machines if m.level == level]
     metafunc.parametrize(",".join(names), lines)
 
 
-def _line_of_descent(machine: Machine | ManifestObject, names: Sequence[str]) -> list[Machine | ManifestObject]:
+def line_of_descent(machine: Machine | ManifestObject, names: Sequence[str]) -> list[Machine | ManifestObject]:
+    """A machine and those above it, or an object, in the order of the fixtures that a check names."""
     line: dict[int | None, Judged] = {}
     ancestor: Machine | ManifestObject | None = machine
     while ancestor is not None:

@@ -1,25 +1,31 @@
-"""The checks of an embedded suite as functions, run outside of pytest's collection over machines made of texts."""
+"""What the embedded suites make of machines and manifests that are given as texts.
+
+A run's own plan says what applies, and a run's own recorder runs the checks: only pytest's collection is left out.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from inspect import signature
 from types import ModuleType
 
 import pytest
 from recorded_machines import Chain, machines
 from rhel8_trios import Trio
 
-from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.load_catalogue import Catalogue, load_catalogue
 from pytest_nestvirt.catalogue.requirement import Needs, Requirement
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.manifests.manifest_object import ManifestObject
-from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.verdict import Blocked, Finding, Verdict, judge
+from pytest_nestvirt.report.case import Case
+from pytest_nestvirt.run.binding import line_of_descent
+from pytest_nestvirt.run.plan import Fate, Judged, Plan, Planned
+from pytest_nestvirt.run.recorder import Recorder, case_without_running
+from pytest_nestvirt.verdict import Verdict
 
 CASES = ("conforming", "violating", "unobservable")
 
@@ -35,6 +41,7 @@ def read_only(catalogue: Catalogue) -> list[str]:
     return [r.id for r in catalogue if r.needs is Needs.READ_ONLY and not r.not_observable]
 
 
+@cache
 def loaded(folder: str, name: str) -> ModuleType:
     """A test file of a suite as a module."""
     spec = importlib.util.spec_from_file_location(f"{folder}_{name}", embedded("suites") / folder / name)
@@ -49,63 +56,77 @@ def loaded(folder: str, name: str) -> ModuleType:
 def checks_of(folder: str, *, of_manifests: bool = False) -> Mapping[str, Callable[..., None]]:
     """The functions of a suite by the requirement they verify: those for machines, or those for objects of manifests."""
     found: dict[str, Callable[..., None]] = {}
-    modules: dict[str, ModuleType] = {}
     for check in trace(catalogue_of(folder)).checks:
-        if (check.level == "manifest") is not of_manifests:
-            continue
-        file, _, function = check.name.partition("::")
-        modules.setdefault(file, loaded(folder, file))
-        found.update(dict.fromkeys(check.requirements, getattr(modules[file], function)))
+        if (check.level == "manifest") is of_manifests:
+            file, _, function = check.name.partition("::")
+            found.update(dict.fromkeys(check.requirements, getattr(loaded(folder, file), function)))
     return found
 
 
-def judged_machine(requirement: Requirement, chain: Chain) -> tuple[Machine, Mapping[str, Machine]]:
-    """The machine that the verdict is about, and all of its chain by level."""
-    line = {f"l{machine.level}": machine for machine in machines(chain)}
-    return line[requirement.level], line
+def judged_machine(requirement: Requirement, chain: Chain) -> Machine:
+    """The machine of a chain that a statement is about."""
+    return next(machine for machine in machines(chain) if f"l{machine.level}" == requirement.level)
 
 
-def verdict_of(
-    check: Callable[..., None], requirement: Requirement, line: Mapping[str, Machine | ManifestObject]
-) -> tuple[Verdict, str]:
-    """What a check comes to on these machines, and why."""
-    wanted = {name: line[name] for name in line if name in check.__code__.co_varnames[: check.__code__.co_argcount]}
-    finding, reason = Finding.HELD, ""
-    try:
-        check(**wanted)
-    except AssertionError as refuted:
-        finding, reason = Finding.REFUTED, str(refuted)
-    except Unobservable as unknown:
-        finding, reason = Finding.UNOBSERVABLE, str(unknown)
-    except Blocked as consequence:
-        finding, reason = Finding.BLOCKED, str(consequence)
-    return judge(finding, requirement.kind, requirement.obligation), reason
+def plan_of(folder: str, judged: Iterable[Judged], *requirements: str, chosen: bool = False) -> Plan:
+    """What a run with `--nestvirt-measure` plans of a suite, or of some of its statements, on machines and objects.
+
+    `chosen`: as if `--nestvirt-profile` named the suite, which then judges what it would not judge unasked.
+    """
+    (suite,) = catalogue_of(folder).suites
+    if requirements:
+        suite = suite.model_copy(update={"requirements": tuple(map(catalogue_of(folder).requirement, requirements))})
+    profiles = frozenset({suite.source.id}) if chosen else frozenset[str]()
+    return Plan([suite], judged, {}, profiles, frozenset({Needs.READ_ONLY, Needs.MEASURE}))
 
 
-def verdict_on(folder: str, requirement_id: str, chain: Chain) -> tuple[Verdict, str]:
-    """The same for a chain, applicability included: a statement that is not about it is not run."""
-    requirement = catalogue_of(folder).requirement(requirement_id)
-    machine, line = judged_machine(requirement, chain)
-    applies = requirement_applies(requirement, machine)
-    if applies.state is Applicable.NO:
-        return Verdict.NOT_APPLICABLE, applies.because
-    return verdict_of(checks_of(folder)[requirement_id], requirement, line)
+def recorded(planned: Planned) -> Case:
+    """The case that the recorder makes of a check, run also where a run would leave open whether it applies."""
+    of_manifests = isinstance(planned.judged, ManifestObject)
+    check = checks_of(planned.suite.folder.name, of_manifests=of_manifests)[planned.requirement.id]
+    recorder = Recorder(planned, check_globals=check.__globals__)
+    with recorder.watching():
+        check(*line_of_descent(planned.judged, list(signature(check).parameters)))
+    return recorder.case
+
+
+def case_of(planned: Planned) -> Case:
+    """The case that a run makes of what is planned."""
+    if not planned.has_item:
+        return planned.unrun_case()
+    return case_without_running(planned) or recorded(planned)
+
+
+def case_on(folder: str, requirement: str, judged: Judged) -> Case:
+    """The case of one statement on a machine or an object, by a suite that is chosen."""
+    return case_of(plan_of(folder, [judged], requirement, chosen=True).entries[requirement, judged.name])
+
+
+def verdict_on(folder: str, requirement: str, chain: Chain) -> tuple[Verdict, str]:
+    """Verdict and reason of one statement on the machine of a chain that it is about, by a suite that is chosen."""
+    case = case_on(folder, requirement, judged_machine(catalogue_of(folder).requirement(requirement), chain))
+    return case.verdict, case.reason
 
 
 def assert_told_apart(folder: str, trio: Trio, index: int) -> None:
     """The check gives the verdict that is expected of that chain; the suite and the statement speak of it."""
     __tracebackhide__ = True
-    catalogue = catalogue_of(folder)
-    requirement = catalogue.requirement(trio.requirement)
-    machine, line = judged_machine(requirement, trio.chains[index])
-    allowed = {Applicable.YES} if CASES[index] != "unobservable" else {Applicable.YES, Applicable.UNDECIDED}
-    applies, judges = requirement_applies(requirement, machine), suite_applies(catalogue.suites[0], machine)
-    assert applies.state in allowed, applies
-    assert judges.state in allowed, judges
-    verdict, reason = verdict_of(checks_of(folder)[requirement.id], requirement, line)
-    assert verdict is trio.verdicts[index], reason
-    assert "\n" not in reason
-    assert reason or CASES[index] == "conforming", "a bare assertion says nothing to a person"
+    machine = judged_machine(catalogue_of(folder).requirement(trio.requirement), trio.chains[index])
+    assert_verdict(folder, trio.requirement, machine, trio.verdicts[index], CASES[index])
+
+
+def assert_verdict(folder: str, requirement: str, judged: Judged, expected: Verdict, which: str) -> str:
+    """The run has that verdict, and so has the check itself where it is open whether it applies. Returns the reason."""
+    __tracebackhide__ = True
+    planned = plan_of(folder, [judged], requirement).entries[requirement, judged.name]
+    assert planned.fate is Fate.RUN or (planned.fate, which) == (Fate.UNDECIDED, "unobservable"), planned.because
+    assert case_of(planned).verdict is expected, case_of(planned).reason
+    case = recorded(planned)
+    assert case.verdict is expected, case.reason
+    assert "\n" not in case.reason
+    bare = {"", "the assertion does not hold"}
+    assert case.reason not in bare or which == "conforming", "a bare assertion says nothing to a person"
+    return case.reason
 
 
 def by_case(trios: Mapping[str, Trio]) -> pytest.MarkDecorator:
