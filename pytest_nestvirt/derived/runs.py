@@ -24,7 +24,8 @@ def runs(machine: Machine, expression: str) -> bool:
     return every(
         lambda: names_itself(machine, expression, strict=True),
         lambda: parsed(expression).os_id != "rhel" or machine.os.red_hat,
-        lambda: machine.os.runs_kernel_of(expression),
+        # ESXi is named by its own kernel, or by its host where its files cannot be read: no release is compared.
+        lambda: parsed(expression).os_id == "esxi" or machine.os.runs_kernel_of(expression),
     )
 
 
