@@ -7,14 +7,12 @@ the facts.
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 from cpuinfo_texts import cpu_of, platform_of, reader
+from real_files import CORPUS, needs, rows
 
 from pytest_nestvirt.facts.kernel.cpuinfo import parse
 from pytest_nestvirt.facts.kernel.kernel import Kernel
@@ -24,20 +22,10 @@ from pytest_nestvirt.facts.processor.cpu import Capable, Cpu
 from pytest_nestvirt.observation.fact import Reader, Unobservable
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot
 
-CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
-
-
-def _rows() -> Iterator[tuple[str, str, str]]:
-    if not (CORPUS / "expected_public.csv").is_file():
-        return
-    with (CORPUS / "expected_public.csv").open(newline="", encoding="utf-8") as table:
-        for row in csv.DictReader(table):
-            yield row["machine"], row["field"], row["expected"]
-
-
-ROWS = list(_rows())
+TABLE = "expected_public.csv"
+ROWS = [(row["machine"], row["field"], row["expected"]) for row in rows(TABLE)]
 MACHINES = sorted({machine for machine, _, _ in ROWS})
-needs_corpus = pytest.mark.skipif(not ROWS, reason="NESTVIRT_CORPUS names no directory with expected_public.csv")
+needs_corpus = needs(TABLE)
 
 
 def _platform(machine: str) -> Platform:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from cpuinfo_texts import reader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from real_files import CORPUS, needs, rows
 from recorded_machines import intel_chain, machines
 
 from pytest_nestvirt.facts.libvirt.domain_state import DomainState
@@ -26,7 +26,6 @@ from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
 
 Sections = Mapping[str, str | bytes | Status]
 VIRSH = shutil.which("virsh")
-CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
 
 NEW_TABLE = """ Id   Name             State
 ----------------------------------
@@ -59,12 +58,6 @@ def domain(inner: str = "", **given: str) -> DomainXml:
     return parse_domain(xml(inner, **given), "here")
 
 
-def rows() -> list[dict[str, str]]:
-    """The table of expected values; empty where there is none."""
-    table = CORPUS / "expected_domains.csv"
-    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines())) if table.is_file() else []
-
-
 COLUMNS: dict[str, Callable[[DomainXml], object]] = {
     "wrapped": lambda d: "yes" if d.wrapped else "no",
     "accel": lambda d: "kvm" if d.accel == "kvm" else f"not-kvm({d.type})",
@@ -80,10 +73,10 @@ COLUMNS: dict[str, Callable[[DomainXml], object]] = {
 }
 
 
-@pytest.mark.skipif(not rows(), reason="NESTVIRT_CORPUS names no directory with expected_domains.csv")
+@needs("expected_domains.csv")
 def test_domains_of_real_systems() -> None:
     """Every field of every row of the table of domains from libvirt's own tests holds."""
-    for row in rows():
+    for row in rows("expected_domains.csv"):
         found = parse_domain((CORPUS / row["file"]).read_text(encoding="utf-8"), row["file"])
         assert {name: str(read(found)) for name, read in COLUMNS.items()} == {name: row[name] for name in COLUMNS}, row
 

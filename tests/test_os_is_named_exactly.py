@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ import pytest
 from cpuinfo_texts import reader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from real_files import CORPUS, needs, rows
 
 from pytest_nestvirt.facts.kernel.kernel import Kernel
 from pytest_nestvirt.facts.system.operating_system import Os
@@ -24,7 +23,6 @@ from pytest_nestvirt.observation.fact import Unobservable, observing
 from pytest_nestvirt.snapshot.snapshot import Status
 
 Sections = Mapping[str, str | bytes | Status]
-CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
 RHEL_8_6 = 'NAME="Red Hat Enterprise Linux"\nVERSION="8.6 (Ootpa)"\nID="rhel"\nID_LIKE="fedora"\nVERSION_ID="8.6"\n'
 
 
@@ -45,16 +43,10 @@ def windows(**properties: object) -> Sections:
     return {"nestvirt/windows/operating_system.json": json.dumps(properties)}
 
 
-def rows() -> list[dict[str, str]]:
-    """The table of expected values; empty where there is none."""
-    table = CORPUS / "expected_os.csv"
-    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines())) if table.is_file() else []
-
-
-@pytest.mark.skipif(not rows(), reason="NESTVIRT_CORPUS names no directory with expected_os.csv")
+@needs("expected_os.csv")
 def test_release_files_of_real_systems() -> None:
     """Every row of the table of release files from real systems holds."""
-    for row in rows():
+    for row in rows("expected_os.csv"):
         name = "etc/os-release" if row["kind"] == "os-release" else "etc/redhat-release"
         facts = os_of({name: (CORPUS / row["file"]).read_bytes()})
         numbers = [*map(str, facts.version), ""][:2]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from pathlib import Path
-
 import pytest
+from real_files import CORPUS, needs, rows
 from recorded_machines import NOT_COLLECTED, Texts, intel_chain, rhel
 from rhel8_trios import l0, l1, l2, windows
 from suite_checks import catalogue_of, judged_machine, verdict_on
@@ -14,7 +11,6 @@ from suite_checks import catalogue_of, judged_machine, verdict_on
 from pytest_nestvirt.catalogue.applicability import Applicable, suite_applies
 from pytest_nestvirt.verdict import Verdict
 
-CORPUS = Path(os.environ.get("NESTVIRT_CORPUS") or os.devnull)
 NOTHING: Texts = dict.fromkeys(
     ("etc/os-release", "etc/redhat-release", "proc/sys/kernel/osrelease", "sos_commands/kernel/uname_-a"), NOT_COLLECTED
 )
@@ -58,16 +54,10 @@ def test_windows_in_nested_guests(build: int, kind: int, listed: bool) -> None:
     assert (verdicts == {Verdict.PASS}) is listed
 
 
-def rows() -> list[dict[str, str]]:
-    """The table of expected values; empty where there is none."""
-    table = CORPUS / "expected_os.csv"
-    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines())) if table.is_file() else []
-
-
-@pytest.mark.skipif(not rows(), reason="NESTVIRT_CORPUS names no directory with expected_os.csv")
+@needs("expected_os.csv")
 def test_release_files_of_real_systems() -> None:
     """Every row of the table is covered as it says, but for RHEL 9 and 10, which it lists by the letter of `and later`."""
-    for row in rows():
+    for row in rows("expected_os.csv"):
         name = "etc/os-release" if row["kind"] == "os-release" else "etc/redhat-release"
         text = (CORPUS / row["file"]).read_text(encoding="utf-8")
         files: Texts = {**NOTHING, **({"etc/redhat-release": ""} if row["kind"] == "os-release" else {}), name: text}

@@ -27,10 +27,10 @@ from rhel8_trios import (
     l1,
     l2,
     power8_chain,
+    trios,
     windows,
 )
-from suite_checks import case_of, plan_of
-from test_rhel8_trios import CATALOGUE, TRIOS
+from suite_checks import case_of, case_on, catalogue_of, judged_machine, plan_of
 
 from pytest_nestvirt.catalogue.applicability import Applicable, requirement_applies, suite_applies
 from pytest_nestvirt.catalogue.requirement import Stance
@@ -38,8 +38,10 @@ from pytest_nestvirt.catalogue.stance import chain_stance
 from pytest_nestvirt.catalogue.trace import trace
 from pytest_nestvirt.inventory.host import Environment, Provider
 from pytest_nestvirt.report.case import Case
+from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.verdict import Obligation, Verdict
 
+CATALOGUE = catalogue_of("rhel8")
 SUITE = CATALOGUE.suite("rhel8")
 
 IDS = """
@@ -272,6 +274,18 @@ def test_undecided_foreign_hypervisor_keeps_a_chain_from_being_supported() -> No
 
 def test_l3_that_runs_takes_support_away_and_an_idle_l2_does_not() -> None:
     """KVM that could run an L3 says nothing about support; an L3 that runs makes the chain unsupported."""
-    _, running, idle = TRIOS["RHEL8-L3"].chains
+    _, running, idle = next(trio.chains for trio in trios() if trio.requirement == "RHEL8-L3")
     assert chain_stance("rhel8", cases(idle))[0] is Stance.SUPPORTED
     assert chain_stance("rhel8", cases(running)) == (Stance.UNSUPPORTED, ("RHEL8-L3 on L2 (limit-lifted)",))
+
+
+@pytest.mark.parametrize("value, shown", [("N\n", "no"), ("Y\n", "yes"), (Status.MISSING, "unknown: ")])
+def test_that_an_l1_has_no_apicv_is_told_with_what_its_host_has(value: str | Status, shown: str) -> None:
+    """An L1 of a host without APICv would have none in any case: the verdict stays, and the evidence shows it."""
+    chain = l0(intel_chain(), {"sys/module/kvm_intel/parameters/enable_apicv": value})
+    requirement = CATALOGUE.requirement("RHEL8-L1-NO-APICV")
+    case = case_on("rhel8", requirement.id, judged_machine(requirement, chain))
+    assert case.verdict is Verdict.LIMIT_CONFIRMED, case.reason
+    found = {one.host: one.value for one in case.evidence if one.fact == "kvm.enabled.kvm_intel.enable_apicv"}
+    assert found["L1"] == "no"
+    assert found["L0"].startswith(shown)

@@ -146,27 +146,24 @@ def _answer(name: str, wanted: Any, machine: Machine | ManifestObject) -> tuple[
 
 
 def _all_hold(answers: Iterable[Applies]) -> Applies:
-    undecided, held = None, []
-    for answer in answers:
-        if answer.state is Applicable.NO:
-            return answer
-        if answer.state is Applicable.UNDECIDED:
-            undecided = undecided or answer
-        else:
-            held.append(answer.because)
-    return undecided or Applies(Applicable.YES, _joined(held))
+    return _unless(Applicable.NO, answers, Applicable.YES)
 
 
 def _first_that_holds(answers: Iterable[Applies]) -> Applies:
-    undecided, refused = None, []
+    return _unless(Applicable.YES, answers, Applicable.NO)
+
+
+def _unless(deciding: Applicable, answers: Iterable[Applies], otherwise: Applicable) -> Applies:
+    """The first answer that decides by itself; else the first that is undecided; else all of them together."""
+    undecided, reasons = None, []
     for answer in answers:
-        if answer.state is Applicable.YES:
+        if answer.state is deciding:
             return answer
         if answer.state is Applicable.UNDECIDED:
             undecided = undecided or answer
         else:
-            refused.append(answer.because)
-    return undecided or Applies(Applicable.NO, _joined(refused))
+            reasons.append(answer.because)
+    return undecided or Applies(otherwise, _joined(reasons))
 
 
 def _joined(reasons: Iterable[str]) -> str:
