@@ -20,9 +20,13 @@ SILENT = "# nothing about virtualization\n"
 
 
 def bind_socket(path: Path) -> None:
-    """A socket at a path."""
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(path))
+    """A socket at a path, by its directory's descriptor: a name of 108 bytes is the longest that can be bound."""
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(f"/proc/self/fd/{directory}/{path.name}")
+    finally:
+        os.close(directory)
 
 
 WAITING: dict[str, Callable[[Path], object]] = {
