@@ -91,6 +91,8 @@ def test_an_answer_names_its_witnesses(answers: tuple[str, str, str]) -> None:
         ("-machine accel=tcg -enable-kvm", {"kvm"}),
         ("-accel kvm -accel tcg", {"kvm", "tcg"}),
         ("-machine accel=kvm:tcg", {"kvm", "tcg"}),
+        ("-accel tcg -accel kvm", {"tcg"}),
+        ("-machine accel=tcg:kvm", {"tcg"}),
         ("-machine q35", {"tcg"}),
         ("-accel xen", {"xen"}),
         ("-accel tcg,thread=multi", {"tcg"}),

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_nestvirt.derived.parent_view import disguise, given_uuid
+from pytest_nestvirt.derived.runner import TCG, runner_of
+from pytest_nestvirt.facts.kernel.architecture import Family
+from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSIONS
 from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
 from pytest_nestvirt.inventory.host import Connection
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.observation.unknown import if_known, surely
+from pytest_nestvirt.observation.unknown import if_known, known_or, surely
+from pytest_nestvirt.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pytest_nestvirt.facts.machine import Machine
@@ -40,14 +44,15 @@ _CLOUDS = frozenset(offer.cloud for offer in _OFFERS.values()) - {""}
 def contradiction(machine: Machine) -> str:
     """What contradicts that a machine is the one that the inventory takes it for, for messages; empty where nothing does.
 
-    Compared are boot ids and UUIDs with those of every other machine, the UUID with the one that its parent gives it, and the
-    hypervisor that it sees with the provider of its parent. What is unknown proves nothing, and is not held against it.
+    Compared are boot ids and UUIDs with those of every other machine, the UUID with the one that its parent gives it, its
+    processor with that of its parent, and the hypervisor that it sees with the provider of its parent. What is unknown proves nothing, and is not held against it.
     """
     return (
         same_system(machine)
         or other_machine(machine)
         or _same_as_a_neighbour(machine)
         or _is_not_a_guest(machine)
+        or _of_another_processor(machine)
         or _of_another_provider(machine)
     )
 
@@ -55,13 +60,23 @@ def contradiction(machine: Machine) -> str:
 def same_system(guest: Machine) -> str:
     """What shows that this is one of the machines it is taken to run in, for messages; empty where nothing does.
 
-    An address or an ssh alias that leads to the hypervisor instead of its guest: no two kernels share a boot id.
+    An address or an ssh alias that leads to the hypervisor instead of its guest: no two kernels share a boot id. Records of
+    systems that have none, ESXi and Windows, are one and the same where everything in them is.
     """
     own = if_known(lambda: guest.kernel.boot_id)
     for above in _ancestors(guest):
+        if _is_one_record(guest, above):
+            return f"{guest.name} and {above.name} are one and the same system: everything that was read of them is the same"
         if own is not None and own == if_known(lambda above=above: above.kernel.boot_id):  # type: ignore[misc]
             return f"{guest.name} and {above.name} are one and the same system: they have the same boot_id"
     return ""
+
+
+def _is_one_record(one: Machine, other: Machine) -> bool:
+    seen, above = one.reader.snapshot, other.reader.snapshot
+    if not isinstance(seen, Snapshot) or not isinstance(above, Snapshot) or not seen.sections:
+        return False
+    return one.host.connection is Connection.RECORDED and seen.sections == above.sections
 
 
 def other_machine(guest: Machine) -> str:
@@ -136,6 +151,38 @@ def _is_not_a_guest(guest: Machine) -> str:
     if _is_recognised(guest) or disguise(guest):
         return ""
     return f"{guest.name} is not a guest: it runs on hardware"
+
+
+def _of_another_processor(guest: Machine) -> str:
+    """How a guest shows a processor that its parent can only emulate, although that does not emulate it."""
+    parent = guest.parent
+    if parent is None or known_or(lambda: TCG in runner_of(guest).possible, otherwise=False):
+        return ""
+    own, above = _families(guest), _families(parent)
+    if own and above and own.isdisjoint(above) and _is_seen_to_run(guest):
+        return (
+            f"{guest.name} is not a guest of {parent.name}: its architecture is {' or '.join(sorted(own))}, that of "
+            f"{parent.name} {' or '.join(sorted(above))}, and it is not emulated"
+        )
+    shown, there = (if_known(lambda each=each: each.cpu.flags & EXTENSIONS) for each in (guest, parent))  # type: ignore[misc]
+    if shown and there and shown.isdisjoint(there) and _is_seen_to_run(guest):
+        return (
+            f"{guest.name} is not a guest of {parent.name}: its processor has {', '.join(sorted(shown))}, that of "
+            f"{parent.name} {', '.join(sorted(there))}, and it is not emulated"
+        )
+    return ""
+
+
+def _families(machine: Machine) -> frozenset[str]:
+    """The families of architectures that a machine may be of; empty where that is unknown."""
+    if known_or(lambda: machine.os.id, "") == "windows":
+        return frozenset({Family.X86, Family.ARM})
+    return frozenset({known_or(lambda: machine.kernel.family, str(Family.UNKNOWN))}) - {Family.UNKNOWN}
+
+
+def _is_seen_to_run(guest: Machine) -> bool:
+    """Whether any witness shows what runs it: a guest of which that is unknown may be emulated."""
+    return known_or(lambda: bool(runner_of(guest).possible), otherwise=False)
 
 
 def _of_another_provider(guest: Machine) -> str:

@@ -41,9 +41,22 @@ def process_of(guest: Machine) -> QemuProcess:
     )
 
 
-def runs_no_qemu(parent: Machine) -> bool:
-    """Whether surely no QEMU at all runs on a machine. `Unobservable` where its processes are not known."""
-    return not parent.qemu.processes
+def runs_others_only(guest: Machine) -> bool:
+    """Whether surely no QEMU on the parent runs this guest: none is there, or each has the UUID of another machine.
+
+    `Unobservable` where the processes are not known.
+    """
+    running = guest.domain.ask(lambda parent: parent.qemu.processes)
+    own = if_known(lambda: _own_uuid(guest))
+    return not running or (own is not None and all(_has_another_uuid(process, own) for process in running))
+
+
+def _own_uuid(guest: Machine) -> UUID:
+    return first_known(lambda: guest.identity.uuid, lambda: parse_uuid(_of_definition(guest.domain.xml), "its domain"))
+
+
+def _has_another_uuid(process: QemuProcess, own: UUID) -> bool:
+    return surely(lambda: not same_uuid(parse_uuid(process.uuid, process.source), own))
 
 
 def _with_number(guest: Machine, vmid: int) -> QemuProcess:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pytest_nestvirt.derived.parent_view import arguments_of, disguise, process_of, runs_no_qemu
+from pytest_nestvirt.derived.parent_view import arguments_of, disguise, process_of, runs_others_only
 from pytest_nestvirt.facts.libvirt.qemu_argv import QemuProcess
 from pytest_nestvirt.observation.fact import Unobservable
 from pytest_nestvirt.observation.unknown import attempt, first_known, if_known, known_or, surely
@@ -182,8 +182,9 @@ def _by_process(guest: Machine) -> Word:
     process = attempt(lambda: process_of(guest))
     if not isinstance(process, Unobservable):
         return _word(Witness.PROCESS, process.accelerators, f"its QEMU process {_on_parent(guest)}")
-    if guest.parent is not None and runs_no_qemu(guest.parent) and _is_seen_to_need_qemu(guest):
-        return Word(Witness.PROCESS, frozenset(), f"no QEMU runs {_on_parent(guest)}")
+    if guest.parent is not None and runs_others_only(guest) and _is_seen_to_need_qemu(guest):
+        others = "QEMU runs other machines only" if guest.parent.qemu.processes else "no QEMU runs"
+        return Word(Witness.PROCESS, frozenset(), f"{others} {_on_parent(guest)}")
     raise process
 
 
@@ -197,9 +198,16 @@ def _is_seen_to_need_qemu(guest: Machine) -> bool:
 
 def _by_libvirt(guest: Machine) -> Word:
     where = f"libvirt {_on_parent(guest)}"
+    if _is_unknown_there(guest) and _is_seen_to_need_qemu(guest):
+        return Word(Witness.LIBVIRT, frozenset(), f"{where}: no domain {guest.domain.domain}")
     if not guest.domain.has_process:
         return Word(Witness.LIBVIRT, frozenset(), f"{where}: {guest.domain.state}")
     return _word(Witness.LIBVIRT, (_accelerator_of(guest.domain.xml),), where)
+
+
+def _is_unknown_there(guest: Machine) -> bool:
+    """Whether libvirt has no such domain, and no QEMU process is it either: one that a person started by hand has one."""
+    return attempt(lambda: guest.domain.defined) is False and if_known(lambda: process_of(guest)) is None
 
 
 def _accelerator_of(xml: DomainXml) -> str:

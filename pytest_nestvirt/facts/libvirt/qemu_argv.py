@@ -70,14 +70,14 @@ class QemuProcess:
 
     @property
     def accelerators(self) -> tuple[str, ...]:
-        """The accelerators that it may run with: QEMU takes the first of them that works.
+        """The accelerators that it may run with: QEMU takes the first of them that works, and emulation always does.
 
         Without an option the default is `tcg`, but `kvm` before it for a binary whose name ends in `kvm` (system/vl.c,
         configure_accelerators). `Unobservable` where the default is that of another program, or in a file of -readconfig.
         """
         offered = tuple(dict.fromkeys(self.requested_accelerators))
         if offered:
-            return offered
+            return offered[: offered.index("tcg") + 1] if "tcg" in offered else offered
         binary = self.argv[0].rpartition("/")[2] if self.argv else ""
         if binary.endswith("kvm") and not any(self._values("readconfig")):
             return ("kvm", "tcg")

@@ -11,6 +11,7 @@ from pytest_nestvirt.facts.platform.dmi import FIELDS, Dmi
 from pytest_nestvirt.facts.platform.layer import NONE, Layer, Signs, Strength, weigh
 from pytest_nestvirt.facts.platform.lpar import SYSINFO, layer_of_power, layer_of_z
 from pytest_nestvirt.facts.platform.signs import statements
+from pytest_nestvirt.facts.platform.windows_dmi import seen_windows_dmi, shows_no_hypervisor
 from pytest_nestvirt.facts.processor.cpu import Cpu
 from pytest_nestvirt.facts.processor.xen_role import XenRole, xen_role
 from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
@@ -110,6 +111,8 @@ class Platform(Subject):
                 return layer_of_z(self.reader, self._info())
             case Family.PPC:
                 return layer_of_power(self.reader, self._info())
+        if strings := seen_windows_dmi(self.reader):
+            return self._layer_of_windows(Dmi(strings))
         if is_wsl1(known_or(lambda: self.kernel.release, "")):
             return Layer(
                 "",
@@ -120,6 +123,11 @@ class Platform(Subject):
         if role is XenRole.NONE:
             return weigh(self._signs())
         return Layer("xen-pv" if role is XenRole.PV else "xen", physical=False, evidence=(f"Xen: {role} domain",))
+
+    def _layer_of_windows(self, dmi: Dmi) -> Layer:
+        """By strings alone, and by the flag `hypervisor` as far as Windows shows that it is not there."""
+        flags = frozenset[str]() if shows_no_hypervisor(self.reader) else None
+        return weigh(Signs(dmi=dmi, flags=flags, flag_expected=True))
 
     def _signs(self) -> Signs:
         info, dmi = self._info(), self._dmi()
@@ -135,7 +143,7 @@ class Platform(Subject):
 
     def _dmi(self) -> Dmi:
         strings = {field: seen_text(self.reader, f"sys/class/dmi/id/{field}") for field in FIELDS}
-        return Dmi({field: text for field, text in strings.items() if text})
+        return Dmi({field: text for field, text in strings.items() if text} or seen_windows_dmi(self.reader))
 
     def _is_ec2(self) -> bool:
         """Xen instances of EC2 have a UUID that begins so."""
