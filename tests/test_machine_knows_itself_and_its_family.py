@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from cpuinfo_texts import INTEL, x86
+from machine_sections import Sections, snapshot
 from test_domain_is_what_libvirt_defines import ROW, xml
 
 from pytest_nestvirt.cli.facts_json import dump
@@ -16,7 +17,7 @@ from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.facts.system.packages import Packages
 from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory
 from pytest_nestvirt.observation.fact import Unobservable, facts_of, observing
-from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 L0 = Host("kvm01", 0, None, Connection.RECORDED, environment=Environment.DEV)
 L1 = Host("l1", 1, "kvm01", Connection.RECORDED, domain="Intel-L1")
@@ -35,17 +36,7 @@ PARENT: Mapping[str, str | Status] = {
 }
 
 
-def snapshot(sections: Mapping[str, str | Status]) -> Snapshot:
-    """What was read of one machine; a `Status` stands for a section without data."""
-    return Snapshot(
-        {
-            name: Section(name, value) if isinstance(value, Status) else Section(name, data=value.encode())
-            for name, value in sections.items()
-        }
-    )
-
-
-def machines(**seen: Mapping[str, str | Status]) -> dict[str, Machine]:
+def machines(**seen: Sections) -> dict[str, Machine]:
     """The machines of the inventory; one without sections could not be reached."""
     gone = {host.name: Unobservable("connection", f"{host.name} could not be reached") for host in INVENTORY}
     return build_machines(INVENTORY, {**gone, **{name: snapshot(sections) for name, sections in seen.items()}})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from modprobe_sections import NOTHING, Sections, files, modprobe
+from machine_sections import Sections
+from modprobe_sections import NOTHING, files, modprobe
 
 from pytest_nestvirt.derived.nested_default import upstream_default
 from pytest_nestvirt.facts.kvm.modprobe import Origin

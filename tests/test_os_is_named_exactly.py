@@ -5,31 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from cpuinfo_texts import reader
+from cpuinfo_texts import os_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from machine_sections import Sections
 from real_files import CORPUS, needs, rows
 
-from pytest_nestvirt.facts.kernel.kernel import Kernel
-from pytest_nestvirt.facts.system.operating_system import Os
 from pytest_nestvirt.facts.system.os_expression import matches
 from pytest_nestvirt.facts.system.os_release import parse_os_release, parse_redhat_release, unquote, version_numbers
-from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.observation.fact import Unobservable, observing
 from pytest_nestvirt.snapshot.snapshot import Status
 
-Sections = Mapping[str, str | bytes | Status]
 RHEL_8_6 = 'NAME="Red Hat Enterprise Linux"\nVERSION="8.6 (Ootpa)"\nID="rhel"\nID_LIKE="fedora"\nVERSION_ID="8.6"\n'
-
-
-def os_of(sections: Sections) -> Os:
-    """The system of a machine that has these sections."""
-    read = reader(sections)
-    return Os(read, kernel=Kernel(read), windows=Windows(read))
 
 
 def release(os_id: str, version: str, **more: str) -> Sections:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from cpuinfo_texts import reader
+from cpuinfo_texts import os_of
 from recorded_machines import Texts, intel_chain, rhel
 from rhel8_trios import l0, l1, l2
 from suite_checks import verdict_on
 
-from pytest_nestvirt.facts.kernel.kernel import Kernel
-from pytest_nestvirt.facts.system.operating_system import Os
 from pytest_nestvirt.facts.system.os_release import is_prerelease
 from pytest_nestvirt.facts.system.rhel_kernel import contradiction_of_kernel, release_of_kernel
-from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.observation.unknown import if_known
 from pytest_nestvirt.snapshot.snapshot import Status
 from pytest_nestvirt.verdict import Verdict
@@ -38,12 +35,6 @@ def files(fields: Mapping[str, str], line: str = LINE) -> Texts:
     """Release files with these variables of os-release instead of Red Hat's, and that line."""
     text = "".join(f'{name}="{value}"\n' for name, value in {**RED_HAT, **fields}.items() if value)
     return {"etc/os-release": text, "etc/redhat-release": line}
-
-
-def os_of(sections: Texts) -> Os:
-    """The system of a machine that has these sections."""
-    read = reader(sections)
-    return Os(read, kernel=Kernel(read), windows=Windows(read))
 
 
 SPRINGDALE = {"NAME": "Springdale Linux", "PRETTY_NAME": "Springdale Linux 8.6 (Modena)"}

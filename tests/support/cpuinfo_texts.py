@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from machine_sections import Sections, snapshot
 
 from pytest_nestvirt.facts.kernel.kernel import Kernel
 from pytest_nestvirt.facts.platform.platform import Platform
 from pytest_nestvirt.facts.processor.cpu import Cpu
+from pytest_nestvirt.facts.system.operating_system import Os
+from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.observation.fact import Reader
-from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
+from pytest_nestvirt.snapshot.snapshot import Status
 
 INTEL = "fpu msr pae lm vmx est tpr_shadow vnmi flexpriority ept vpid ept_ad"
 AMD = "fpu msr pae lm cmp_legacy svm extapic npt lbrv svm_lock nrip_save"
@@ -84,26 +88,26 @@ def kvm_power(name: str, *, mmu: str | None = "Radix") -> str:
     return power(f"{name}, altivec supported", platform="pSeries", machine=KVM_PSERIES, mmu=mmu)
 
 
-def reader(sections: Mapping[str, str | bytes | Status] | None = None, *, cpuinfo: str | bytes | None = None) -> Reader:
+def reader(sections: Sections | None = None, *, cpuinfo: str | bytes | None = None) -> Reader:
     """A machine of which these sections were read; a `Status` stands for a section without data."""
     given: dict[str, str | bytes | Status] = dict(sections or {})
     if cpuinfo is not None:
         given["proc/cpuinfo"] = cpuinfo
-    return Reader("here", 0, Snapshot({name: _section(name, value) for name, value in given.items()}))
+    return Reader("here", 0, snapshot(given))
 
 
-def _section(name: str, value: str | bytes | Status) -> Section:
-    if isinstance(value, Status):
-        return Section(name, value)
-    return Section(name, data=value.encode() if isinstance(value, str) else value)
+def os_of(sections: Sections) -> Os:
+    """The system of such a machine."""
+    read = reader(sections)
+    return Os(read, kernel=Kernel(read), windows=Windows(read))
 
 
-def cpu_of(cpuinfo: str | bytes | None, sections: Mapping[str, str | bytes | Status] | None = None) -> Cpu:
+def cpu_of(cpuinfo: str | bytes | None, sections: Sections | None = None) -> Cpu:
     """The processors of such a machine."""
     return Cpu(reader(sections, cpuinfo=cpuinfo))
 
 
-def platform_of(cpuinfo: str | None, sections: Mapping[str, str | bytes | Status] | None = None) -> Platform:
+def platform_of(cpuinfo: str | None, sections: Sections | None = None) -> Platform:
     """What such a machine runs on."""
     read = reader(sections, cpuinfo=cpuinfo)
     return Platform(read, kernel=Kernel(read), cpu=Cpu(read))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from cpuinfo_texts import reader
+from machine_sections import Sections
 
 from pytest_nestvirt.facts.kernel.kernel import Kernel
 from pytest_nestvirt.facts.kvm.kvm import Kvm
@@ -15,7 +14,6 @@ from pytest_nestvirt.facts.system.operating_system import Os
 from pytest_nestvirt.facts.system.windows import Windows
 from pytest_nestvirt.snapshot.snapshot import Status
 
-Sections = Mapping[str, str | bytes | Status]
 UNLOADED: Sections = {
     **{f"sys/module/{name}": Status.MISSING for name in ("kvm", "kvm_intel", "kvm_amd", "kvm_hv")},
     "proc/modules": "loop 40960 0 - Live 0x0\n",

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from machine_sections import snapshot
+
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.host import Connection, Environment, Host, Inventory
 from pytest_nestvirt.observation.fact import Unobservable
-from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
+from pytest_nestvirt.snapshot.snapshot import Snapshot, Status
 
 Texts: TypeAlias = Mapping[str, str | Status]
 """Section name -> its text, or the status of one that has none."""
@@ -51,11 +53,7 @@ def machines(chain: Chain) -> tuple[Machine, ...]:
 def _snapshot(recorded: Recorded) -> Snapshot | Unobservable:
     if recorded.sections is None:
         return Unobservable("inventory", f"nobody logs in to {recorded.name}")
-    return Snapshot({name: _section(name, text) for name, text in recorded.sections.items()})
-
-
-def _section(name: str, text: str | Status) -> Section:
-    return Section(name, text) if isinstance(text, Status) else Section(name, data=text.encode())
+    return snapshot(recorded.sections)
 
 
 # ---- what the machines have in common
