@@ -133,7 +133,7 @@ def test_what_the_file_does_not_say_is_off() -> None:
     [
         ('VHV.Enable = "true"', "vhv_enable", True),
         ("vhv.enable = TRUE", "vhv_enable", True),
-        ('vhv.enable="TRUE"\nvhv.enable="FALSE"', "vhv_enable", False),
+        ('vhv.enable="TRUE"\nVHV.enable="TRUE"', "vhv_enable", True),
         ('# vhv.enable = "TRUE"', "vhv_enable", False),
         ('vhv.enabled = "TRUE"', "vhv_enable", False),
         ('vcpu.hotadd = "TRUE"', "cpu_hot_add", True),
@@ -149,13 +149,23 @@ def test_what_the_file_does_not_say_is_off() -> None:
     ],
 )
 def test_settings_are_read_as_vmware_reads_them(line: str, fact: str, value: object) -> None:
-    """Keys without regard to case, the last of a key wins, comments and other keys count for nothing."""
+    """Keys without regard to case, one written twice with one value has that, comments and other keys count for nothing."""
     assert getattr(guest_of({PLACE: f'displayName = "l1"\r\n{line}\r\n'}).vmx, fact) == value
 
 
-@pytest.mark.parametrize("line", ['vhv.enable = "perhaps"', 'vhv.enable = "TRUE', 'vhv.enable = "TRUE" "FALSE"'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'vhv.enable = "perhaps"',
+        'vhv.enable = "TRUE',
+        'vhv.enable = "TRUE" "FALSE"',
+        'vhv.enable = "TRUE"\nvhv.enable = "FALSE"',
+        'vhv.enable = "FALSE"\nVHV.Enable = "TRUE"',
+        'vhv.enable = "TRUE"\nvhv.enable = ""\nvhv.enable = "TRUE"',
+    ],
+)
 def test_a_mangled_switch_is_unknown(line: str) -> None:
-    """What is neither on nor off is not off."""
+    """What is neither on nor off is not off, and of two values none is believed: VMware starts no such machine."""
     with pytest.raises(Unobservable):
         _ = guest_of({PLACE: f'displayName = "l1"\n{line}\n'}).vmx.vhv_enable
 

@@ -165,6 +165,7 @@ def test_a_hypervisor_that_hides_itself_is_known_by_its_parent(process: Texts, d
         ("", YES, True),
         ("kvm: 0", SILENT, False),
         ("kvm: 0", YES, None),
+        ("kvm: no", SILENT, False),
         ("args: -accel tcg", SILENT, None),
         ("args: -accel tcg", YES, True),
     ],

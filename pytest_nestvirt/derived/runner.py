@@ -240,8 +240,7 @@ def _by_definition(guest: Machine, xml: DomainXml) -> Word:
 def _by_proxmox(guest: Machine, config: QemuConfig) -> Word:
     if arguments_of(config).requested_accelerators:
         raise Unobservable(config.source, "`args:` names an accelerator of its own")
-    accelerator = TCG if config.settings.get("kvm") == "0" else KVM
-    return _word(Witness.CONFIGURATION, (accelerator,), f"its configuration {_on_parent(guest)}")
+    return _word(Witness.CONFIGURATION, (config.accel,), f"its configuration {_on_parent(guest)}")
 
 
 def _by_itself(guest: Machine) -> Word:

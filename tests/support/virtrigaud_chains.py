@@ -137,8 +137,10 @@ ESXI_MEMORY = "nestvirt/vsphere/esxcli_hardware_memory_get"
 
 
 def vmx(more: str = "", hardware: int = 17) -> Texts:
-    """The file of the guest."""
-    return {VMX_FILE: VMX.format(more=more, hardware=hardware)}
+    """The file of the guest; lines of `more` take the place of those that have their keys."""
+    keys = {line.partition(" ")[0] for line in more.split("\n")}
+    kept = [line for line in VMX.split("\n") if line.partition(" ")[0] not in keys]
+    return {VMX_FILE: "\n".join(kept).format(more=more, hardware=hardware)}
 
 
 def vsphere_chain() -> Chain:

@@ -1,7 +1,7 @@
 """The .vmx file of a VMware virtual machine: a pure parser of its settings.
 
-The format is that of VMware's dictionary files: `key = "value"`, one a line; keys without regard to case, the last of
-a key wins; `|XX` is a byte in hexadecimal (`|22` is a quotation mark); `.encoding` names the character set.
+The format is that of VMware's dictionary files: `key = "value"`, one a line; keys without regard to case; `|XX` is a byte in hexadecimal (`|22` is a quotation mark); `.encoding` names the character set. A machine
+whose file has a key twice does not start (hashicorp/vagrant#2597), so which of two different values holds is not known.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Vmx:
     source: str
     """The section it was parsed from, as in `nestvirt/vsphere/datastore1/rhel8-l1/rhel8-l1.vmx`."""
     settings: Mapping[str, str | None]
-    """By key in lower case; None where the line could not be understood."""
+    """By key in lower case; None where the line could not be understood, and where two lines differ."""
 
     @property
     def file_name(self) -> str:
@@ -134,7 +134,8 @@ def _settings(data: bytes) -> dict[bytes, bytes | None]:
     for line in data.replace(b"\r", b"\n").split(b"\n"):
         setting, key = _LINE.fullmatch(line), _KEY.match(line)
         if setting is not None:
-            found[setting["key"].lower()] = setting["bare"] if setting["quoted"] is None else setting["quoted"]
+            name, value = setting["key"].lower(), setting["bare"] if setting["quoted"] is None else setting["quoted"]
+            found[name] = value if found.get(name, value) == value else None
         elif key is not None:
             found[key["key"].lower()] = None
     return found
