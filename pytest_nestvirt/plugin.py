@@ -26,6 +26,7 @@ NEEDING_INVENTORY = (
     "nestvirt_manifest",
     "nestvirt_report",
     "nestvirt_limit",
+    "nestvirt_shard",
     "nestvirt_measure",
     "nestvirt_allow_partial",
     "nestvirt_show_na",
@@ -61,6 +62,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         action="append",
         help="check only the chains through this host, this chain ('kvm01 > vm01') or this manifest file; may be repeated. "
         "The chosen part is complete in itself",
+    )
+    group.addoption(
+        "--nestvirt-shard",
+        metavar="NUMBER/TOTAL",
+        help="check only this share of the inventory ('2/8'): whole chains, about as many machines in each share. "
+        "`nestvirt merge` joins the reports of all shares into one",
     )
     group.addoption(
         "--nestvirt-allow-partial",

@@ -92,6 +92,7 @@ WITHOUT_INVENTORY = (
     ("--nestvirt-limit=kvm01", "--hosts=local://"),
     ("--nestvirt-allow-partial", "--hosts=ssh://kvm01"),
     ("--nestvirt-manifest=x.yml", "--hosts=local://"),
+    ("--nestvirt-shard=1/2", "--hosts=local://"),
     ("--nestvirt-show-na",),
 )
 

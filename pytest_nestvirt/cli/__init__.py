@@ -8,6 +8,7 @@ from pytest_nestvirt.cli.catalogue_commands import explain, requirements
 from pytest_nestvirt.cli.demo import demo
 from pytest_nestvirt.cli.lab_commands import lab
 from pytest_nestvirt.cli.machine_commands import collect, facts
+from pytest_nestvirt.cli.merge_command import merge_command
 from pytest_nestvirt.cli.vocabulary import vocabulary
 from pytest_nestvirt.version import __version__
 
@@ -21,5 +22,5 @@ def main() -> None:
     """
 
 
-for command in (demo, collect, facts, requirements, explain, vocabulary, lab):
+for command in (demo, collect, facts, merge_command, requirements, explain, vocabulary, lab):
     main.add_command(command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_nestvirt.derived.parent_view import disguise, given_uuid
 from pytest_nestvirt.derived.runner import TCG, runner_of
+from pytest_nestvirt.derived.same_machine import credentials, is_recognised, one_machine
 from pytest_nestvirt.facts.kernel.architecture import Family
 from pytest_nestvirt.facts.libvirt.qemu_cpu import EXTENSIONS
 from pytest_nestvirt.facts.platform.machine_uuid import same_uuid
@@ -87,12 +88,6 @@ def other_machine(guest: Machine) -> str:
     return f"{guest.name} is another machine than the one that its parent runs: its UUID is {shown}, that of {given.where} {given.uuid}"
 
 
-def _is_recognised(guest: Machine) -> bool:
-    """Whether it shows the UUID that its parent gives it."""
-    shown, given = if_known(lambda: guest.identity.uuid), if_known(lambda: given_uuid(guest))
-    return shown is not None and given is not None and same_uuid(shown, given.uuid)
-
-
 def _ancestors(machine: Machine) -> Iterator[Machine]:
     above = machine.parent
     while above is not None:
@@ -102,15 +97,11 @@ def _ancestors(machine: Machine) -> Iterator[Machine]:
 
 def _same_as_a_neighbour(machine: Machine) -> str:
     """How another machine of the inventory, neither above nor below it, is the same system."""
-    for name in machine.roster.sharing_boot_id(machine.name):
-        other = machine.roster.machines[name]
-        if not _is_in_line(machine, other) and not _is_recorded_twice(machine, other):
-            return f"{machine.name} and {name} are one and the same system: they have the same boot_id"
-    for name in machine.roster.sharing_uuid(machine.name):
-        other = machine.roster.machines[name]
-        if not (_is_in_line(machine, other) or _is_recorded_twice(machine, other) or _may_share_a_uuid(machine, other)):
-            return f"{machine.name} and {name} are one and the same machine: they have the same UUID"
-    return ""
+    sharing = (*machine.roster.sharing_boot_id(machine.name), *machine.roster.sharing_uuid(machine.name))
+    others = [machine.roster.machines[name] for name in sharing]
+    apart = [other for other in others if not _is_in_line(machine, other)]
+    found = (one_machine(credentials(machine), credentials(other)) for other in apart)
+    return next(filter(None, found), "")
 
 
 def _is_in_line(one: Machine, other: Machine) -> bool:
@@ -118,37 +109,10 @@ def _is_in_line(one: Machine, other: Machine) -> bool:
     return any(above is other for above in _ancestors(one)) or any(above is one for above in _ancestors(other))
 
 
-def _is_recorded_twice(one: Machine, other: Machine) -> bool:
-    """Whether the inventory lists one machine twice on purpose: one record, records of one L0, or guests of such an L0.
-
-    Records may be of one machine before and after a change. Two names under which one machine is connected to are a mistake.
-    """
-    if {one.host.connection, other.host.connection} != {Connection.RECORDED} or one.level != other.level:
-        return False
-    if one.parent is None or other.parent is None or one.host.path == other.host.path:
-        return True
-    named_alike = (one.host.domain or one.name) == (other.host.domain or other.name)
-    apart = one.parent is not other.parent and one.parent.name in one.roster.sharing_boot_id(other.parent.name)
-    return named_alike and apart and _is_recorded_twice(one.parent, other.parent)
-
-
-def _may_share_a_uuid(one: Machine, other: Machine) -> bool:
-    """Whether two machines of one UUID can be two: physical ones by careless firmware, clones in different hypervisors.
-
-    A boot id tells the two apart, if both were looked at in this run; a record may be of an earlier boot.
-    """
-    boots = {if_known(lambda each=each: each.kernel.boot_id) for each in (one, other)}  # type: ignore[misc]
-    differ = None not in boots and len(boots) > 1
-    if one.parent is None and other.parent is None:
-        return differ
-    live = Connection.RECORDED not in {one.host.connection, other.host.connection}
-    return (differ and live) or (one.parent is not other.parent and _is_recognised(one) and _is_recognised(other))
-
-
 def _is_not_a_guest(guest: Machine) -> str:
     if guest.parent is None or not surely(lambda: guest.platform.physical):
         return ""
-    if _is_recognised(guest) or disguise(guest):
+    if is_recognised(guest) or disguise(guest):
         return ""
     return f"{guest.name} is not a guest: it runs on hardware"
 
@@ -193,7 +157,7 @@ def _of_another_provider(guest: Machine) -> str:
     if provider == "libvirt" and isinstance(parent.reader.snapshot, Unobservable):
         return ""  # the provider of a host for which the file does not name one and which was not collected
     seen, cloud = if_known(lambda: guest.platform.virtualization), if_known(lambda: guest.platform.substrate)
-    if _may_be(_OFFERS[provider], seen, cloud) or _is_recognised(guest) or disguise(guest):
+    if _may_be(_OFFERS[provider], seen, cloud) or is_recognised(guest) or disguise(guest):
         return ""
     return (
         f"inventory and machine contradict each other: {parent.name} has `provider: {provider}`, and {guest.name} runs on "

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pytest_nestvirt.catalogue.requirement import Needs, Stance
+from pytest_nestvirt.report.shard import Shard
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
 SCHEMA_VERSION = "1.3"
@@ -147,3 +148,5 @@ class RunReport:
     """Sorted by host (inventory order), source, requirement (catalogue order)."""
     limited_to: tuple[str, ...] = ()
     """The hosts, chains and manifests that were chosen, as they were given; empty where the whole inventory was judged."""
+    shard: Shard | None = None
+    """Which part of a fleet was judged; None where the run was not one of several shards."""

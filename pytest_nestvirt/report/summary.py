@@ -200,6 +200,9 @@ def _total(run: RunReport, results: Sequence[ChainResult], width: int) -> Iterat
         yield from (
             Line(line, ("bold",)) for line in wrap(f"limited to: {plain(', '.join(run.limited_to), 300)}", width, 4)
         )
+    if run.shard is not None:
+        part = f"shard {run.shard}: {len(run.shard.members)} of the inventory's {run.shard.machines} machines"
+        yield from (Line(line, ("bold",)) for line in wrap(part, width, 4))
     if not run.complete:
         why = plain(run.incomplete_because, 300) or "a part of the catalogue was left out"
         yield from (Line(line, ("bold", "red")) for line in wrap(f"this run is incomplete: {why}", width, 4))

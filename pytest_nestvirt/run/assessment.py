@@ -17,6 +17,7 @@ from pytest_nestvirt.collect.fleet import Collected, collect_fleet
 from pytest_nestvirt.collect.interleaved import measure_chains
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.machine import Machine, build_machines
+from pytest_nestvirt.inventory.allotment import ShardNumber
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
 from pytest_nestvirt.manifests.manifest_set import ManifestFile, ManifestSet
 from pytest_nestvirt.observation.fact import Unobservable
@@ -30,7 +31,7 @@ class Assessment:
     """The machines and suites of one run; everything beyond the inventory is made at first use.
 
     `reach` is the inventory with the hosts that lead to those that are judged, if it is not the same; `limit` is
-    what was chosen of it.
+    what was chosen of it, and `shard` which of several runs over it this is.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Assessment:
         measuring_rounds: int = 0,
         reach: Inventory | None = None,
         limit: Sequence[str] = (),
+        shard: ShardNumber | None = None,
     ) -> None:
         self.inventory = inventory
         self.reach = reach or inventory
         self.limit = tuple(limit)
+        self.shard = shard
         self.catalogue = catalogue
         self.profiles = profiles
         self.manifests = manifests or ManifestSet()
@@ -77,7 +80,12 @@ class Assessment:
 
     @cached_property
     def manifest_files(self) -> tuple[ManifestFile, ...]:
-        """The files with objects, if any of the suites speaks of manifests: each is reported like a chain."""
+        """The files with objects, if any of the suites speaks of manifests: each is reported like a chain.
+
+        Of several shards the first judges them; the others look up in them which object a machine was made from.
+        """
+        if self.shard is not None and self.shard.number != 1:
+            return ()
         if not any("manifest" in requirement.levels for suite in self.suites for requirement in suite.requirements):
             return ()
         return tuple(file for file in self.manifests.files if file.objects)

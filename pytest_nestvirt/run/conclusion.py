@@ -170,6 +170,7 @@ class Conclusion:
         failed = sum(outcome.outcome is PytestOutcome.FAILED for outcome in self.outcomes)
         limit = self.assessment.limit
         notes = [*["the run was interrupted"] * self.was_interrupted, *[f"limited to {', '.join(limit)}"] * bool(limit)]
+        notes += [f"shard {self.assessment.shard}"] if self.assessment.shard else []
         line = exit_line(int(session.exitstatus), self.outcomes, max(session.testsfailed - failed, 0), notes)
         reporter: pytest.TerminalReporter | None = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.config.pluginmanager.has_plugin("nagiosreporter"):

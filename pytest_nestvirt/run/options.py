@@ -12,6 +12,7 @@ import pytest
 from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError, load_catalogue
 from pytest_nestvirt.embedded import embedded
 from pytest_nestvirt.facts.performance import LEAST_ROUNDS
+from pytest_nestvirt.inventory.allotment import ShardNumber, allotted, parse_shard
 from pytest_nestvirt.inventory.host import Host, Inventory
 from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_files, load_inventory, local_inventory
 from pytest_nestvirt.manifests.load_manifests import ManifestError, load_manifests
@@ -45,12 +46,26 @@ def assessment_of(config: pytest.Config, hosts: str | None) -> Assessment:
             _name_suites(config)
         catalogue = load_catalogue(suite_folders(argument_paths(config), below=2 if is_named else 1))
         limit: list[str] = config.getoption("nestvirt_limit") or []
-        inventory = limited(whole, limit)
+        shard = _shard(config)
+        inventory = limited(whole, limit) if shard is None else allotted(whole, shard)
         manifests = load_manifests(inventory.manifests, _surroundings(whole))
         profiles, rounds = _profiles(config, catalogue), measuring_rounds(config)
-        return Assessment(inventory, catalogue, profiles, manifests, measuring_rounds=rounds, reach=whole, limit=limit)
+        return Assessment(
+            inventory, catalogue, profiles, manifests, measuring_rounds=rounds, reach=whole, limit=limit, shard=shard
+        )
     except (InventoryError, CatalogueError, ManifestError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _shard(config: pytest.Config) -> ShardNumber | None:
+    text: str | None = config.getoption("nestvirt_shard")
+    if text is None:
+        return None
+    if config.getoption("nestvirt_limit"):
+        raise pytest.UsageError(
+            "--nestvirt-shard and --nestvirt-limit exclude each other: a shard is a part of the whole inventory"
+        )
+    return parse_shard(text)
 
 
 def _refuse_testinfra_options(config: pytest.Config) -> None:

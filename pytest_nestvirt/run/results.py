@@ -20,6 +20,7 @@ from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.manifest_reports import manifest_reports
 from pytest_nestvirt.run.plan import LEVELS, Planned
+from pytest_nestvirt.run.shard_members import shard_report
 from pytest_nestvirt.verdict import Verdict
 from pytest_nestvirt.version import __version__
 
@@ -62,6 +63,7 @@ def conclude(
         chains=tuple(_chain(name, names, cases, assessment, by_name) for name, names in assessment.chains.items()),
         cases=cases,
         limited_to=assessment.limit,
+        shard=shard_report(assessment),
     )
 
 
