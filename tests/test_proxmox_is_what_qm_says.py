@@ -116,11 +116,36 @@ def test_the_running_process_goes_before_the_plan() -> None:
     assert guest_of(sections).pve.showcmd_cpu == "host"
 
 
-def test_without_the_command_line_it_is_not_known_what_is_offered() -> None:
-    """The line `cpu: host` alone does not show what QEMU is started with."""
-    for missing in (Status.FAILED, Status.MISSING, "ERROR: no such VM\n", "/usr/bin/kvm -id 101\n"):
+@pytest.mark.parametrize("missing", [Status.FAILED, Status.MISSING, "ERROR: no such VM\n"])
+@pytest.mark.parametrize(
+    "lines, offers",
+    [
+        ("cpu: host", True),
+        ("cpu: x86-64-v2-AES,flags=+nested-virt", True),
+        ("cpu: x86-64-v2-AES", False),
+        ("ostype: l26", False),
+        ("cpu: host,flags=-nested-virt", False),
+        ("cpu: host\nkvm: 0", False),
+        ("cpu: kvm64\nargs: -cpu 'host,-hypervisor'", True),
+        ("cpu: host\nargs: -global host-x86_64-cpu.vmx=off", False),
+        ("cpu: host\nargs: -accel tcg", False),
+        ("cpu: host\nargs: -machine accel=kvm", True),
+        ("ostype: l26\nname: l1\n\n[before]\ncpu: host", False),
+    ],
+)
+def test_without_the_command_line_the_configuration_decides(lines: str, offers: bool, missing: str | Status) -> None:
+    """It is what QEMU is started with next; a snapshot of it is not."""
+    sections = {**node("", missing), "nestvirt/proxmox/qm_config_101": f"name: l1\n{lines}\n"}
+    assert guest_of(sections).pve.offers_virtualization is offers
+
+
+def test_without_the_command_line_some_configurations_are_unknown() -> None:
+    """A type that the node defines itself, an accelerator in `args:`, and a command line that was cut off."""
+    custom, cut_off = node("cpu: custom-lab", Status.MISSING), node("cpu: host", "/usr/bin/kvm -id 101\n")
+    choice = node("cpu: host\nargs: -accel kvm -accel tcg", Status.MISSING)
+    for sections in (custom, cut_off, choice):
         with pytest.raises(Unobservable):
-            _ = guest_of(node("cpu: host", missing)).pve.offers_virtualization
+            _ = guest_of(sections).pve.offers_virtualization
 
 
 def test_unknown_vendors_decide_nothing_alone() -> None:

@@ -128,6 +128,9 @@ def test_clouds_that_offer_metal_are_unknown_without_the_flag(word: str, strings
         ("qemu", "Intel Core Processor (Haswell, no TSX)", f"{PLAIN} vmx hypervisor", "Standard PC", "kvm"),
         ("qemu", SILICON, f"{PLAIN} hypervisor", "Standard PC", None),
         ("kvm", SILICON, f"{PLAIN} vmx hypervisor", "KVM", "kvm"),
+        ("kvm", "QEMU TCG CPU version 2.5+", f"{PLAIN} svm hypervisor", "KVM", "qemu"),
+        ("kvm", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "KVM", None),
+        ("kvm", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "Standard PC", "kvm"),
         ("", "QEMU Virtual CPU version 2.5+", f"{PLAIN} svm hypervisor", "OpenStack Nova", None),
         ("", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "Standard PC", None),
     ],
@@ -140,6 +143,16 @@ def test_emulation_is_told_from_a_hidden_kvm(
     platform = platform_of(x86(flags, model_name=model), {**strings, "nestvirt/systemd-detect-virt_--vm": f"{word}\n"})
     assert if_known(lambda: platform.virtualization) == expected
     assert platform.physical is False
+
+
+def test_kvm_that_systemd_took_from_dmi_needs_another_witness() -> None:
+    """The systemd of RHEL 7 asks DMI first, and RHEL's QEMU calls its machines `KVM` under emulation as well."""
+    strings = dmi(sys_vendor="Red Hat", product_name="KVM")
+    seen = {**strings, "nestvirt/systemd-detect-virt_--vm": "kvm\n"}
+    named = {**seen, "sos_commands/processor/lscpu": "Hypervisor vendor:     KVM\n"}
+    text = x86(f"{PLAIN} hypervisor", model_name="Intel Xeon Processor (Skylake)")
+    assert if_known(lambda: platform_of(text, seen).virtualization) is None
+    assert platform_of(text, named).virtualization == "kvm"
 
 
 @pytest.mark.parametrize(

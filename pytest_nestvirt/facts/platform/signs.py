@@ -97,12 +97,13 @@ def _strength(word: str, dmi: Dmi, *, flag: bool | None) -> Strength:
     """What the word rests on.
 
     Without the flag the processor did not answer systemd, so the word is from DMI strings; `qemu` may be TCG's signature
-    or DMI's word where that has it or was not read.
+    or DMI's word where that has it or was not read. `kvm` may be DMI's word, too: systemd 219 to 233 asked DMI before it asked
+    the processor, and QEMU of RHEL calls its machines `KVM` whether KVM runs them or not.
     """
     if word in _NOT_BY_PROCESSOR:
         return Strength.MACHINE
     explained = dmi.systemd_word == word
-    by_strings = word in _DMI_FIRST or (word == "qemu" and (explained or not dmi.strings))
+    by_strings = word in _DMI_FIRST or (word == "kvm" and explained) or (word == "qemu" and (explained or not dmi.strings))
     return Strength.STRINGS if flag is False or by_strings or (flag is None and explained) else Strength.MACHINE
 
 

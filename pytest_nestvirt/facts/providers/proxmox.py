@@ -161,11 +161,14 @@ class GuestPve(DefinedGuest[ProxmoxNode]):
     def offers_virtualization(self) -> bool:
         """Whether its processor has vmx or svm, whichever the node's processors have, and KVM runs it.
 
-        By the command line of its process if it runs, else by `qm showcmd`: its last -cpu holds. Whether KVM on the node can
-        give it what it is offered is another question: that of the module's `nested`.
+        By the command line of its process if it runs, else by `qm showcmd`: its last -cpu holds. Where neither was read, by its
+        configuration, which is what it is going to be started with. Whether KVM on the node can give it what it is offered is
+        another question: that of the module's `nested`.
         """
-        cpu = self._cpu_of(self._command())
-        return self._offered(lambda _: cpu) and self.accel == "kvm"
+        command = if_known(self._command)
+        cpu = None if command is None else self._cpu_of(command)
+        offered = self.configured_for_virtualization if cpu is None else self._offered(lambda _: cpu)
+        return offered and self.accel == "kvm"
 
     @fact
     def configured_for_virtualization(self) -> bool:

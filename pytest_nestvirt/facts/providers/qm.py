@@ -86,7 +86,13 @@ class QemuConfig:
 
     @property
     def accel(self) -> str:
-        """`tcg` with `kvm: 0`, else `kvm`: without /dev/kvm Proxmox VE does not start a machine that has no such line."""
+        """`tcg` with `kvm: 0`, else `kvm`: without /dev/kvm Proxmox VE does not start a machine that has no such line.
+
+        An accelerator of `args:` replaces it; `Unobservable` where `args:` leaves QEMU a choice.
+        """
+        added = QemuProcess(self.vmid, ("", *self.arguments))
+        if added.requested_accelerators:
+            return added.accel
         return "tcg" if self.settings.get("kvm", "1").strip().lower() in _FALSE else "kvm"
 
     def cpu_on(self, extension: str) -> GuestCpu:
