@@ -103,7 +103,9 @@ def _strength(word: str, dmi: Dmi, *, flag: bool | None) -> Strength:
     if word in _NOT_BY_PROCESSOR:
         return Strength.MACHINE
     explained = dmi.systemd_word == word
-    by_strings = word in _DMI_FIRST or (word == "kvm" and explained) or (word == "qemu" and (explained or not dmi.strings))
+    by_strings = (
+        word in _DMI_FIRST or (word == "kvm" and explained) or (word == "qemu" and (explained or not dmi.strings))
+    )
     return Strength.STRINGS if flag is False or by_strings or (flag is None and explained) else Strength.MACHINE
 
 
