@@ -128,9 +128,6 @@ def test_clouds_that_offer_metal_are_unknown_without_the_flag(word: str, strings
         ("qemu", "Intel Core Processor (Haswell, no TSX)", f"{PLAIN} vmx hypervisor", "Standard PC", "kvm"),
         ("qemu", SILICON, f"{PLAIN} hypervisor", "Standard PC", None),
         ("kvm", SILICON, f"{PLAIN} vmx hypervisor", "KVM", "kvm"),
-        ("kvm", "QEMU TCG CPU version 2.5+", f"{PLAIN} svm hypervisor", "KVM", "qemu"),
-        ("kvm", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "KVM", None),
-        ("kvm", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "Standard PC", "kvm"),
         ("", "QEMU Virtual CPU version 2.5+", f"{PLAIN} svm hypervisor", "OpenStack Nova", None),
         ("", "AMD EPYC-Rome Processor", f"{PLAIN} hypervisor", "Standard PC", None),
     ],
@@ -145,14 +142,32 @@ def test_emulation_is_told_from_a_hidden_kvm(
     assert platform.physical is False
 
 
-def test_kvm_that_systemd_took_from_dmi_needs_another_witness() -> None:
+RHEL_7, RHEL_8, UBUNTU_18 = "3.10.0-1160.el7.x86_64", "4.18.0-372.9.1.el8.x86_64", "4.15.0-213-generic"
+
+
+@pytest.mark.parametrize(
+    "kernel, product, model, expected",
+    [
+        (RHEL_7, "KVM", "Intel Xeon Processor (Skylake)", None),
+        (RHEL_7, "KVM", "QEMU TCG CPU version 2.5+", "qemu"),
+        (RHEL_7, "Standard PC (Q35 + ICH9, 2009)", "Intel Xeon Processor (Skylake)", "kvm"),
+        (RHEL_8, "KVM", "Intel Xeon Processor (Skylake)", "kvm"),
+        (UBUNTU_18, "KVM", "Intel Xeon Processor (Skylake)", "kvm"),
+    ],
+)
+def test_kvm_that_an_old_systemd_took_from_dmi_needs_another_witness(
+    kernel: str, product: str, model: str, expected: str | None
+) -> None:
     """The systemd of RHEL 7 asks DMI first, and RHEL's QEMU calls its machines `KVM` under emulation as well."""
-    strings = dmi(sys_vendor="Red Hat", product_name="KVM")
-    seen = {**strings, "nestvirt/systemd-detect-virt_--vm": "kvm\n"}
-    named = {**seen, "sos_commands/processor/lscpu": "Hypervisor vendor:     KVM\n"}
-    text = x86(f"{PLAIN} hypervisor", model_name="Intel Xeon Processor (Skylake)")
-    assert if_known(lambda: platform_of(text, seen).virtualization) is None
-    assert platform_of(text, named).virtualization == "kvm"
+    seen = {
+        **dmi(sys_vendor="Red Hat", product_name=product),
+        "nestvirt/systemd-detect-virt_--vm": "kvm\n",
+        "proc/sys/kernel/osrelease": f"{kernel}\n",
+    }
+    text = x86(f"{PLAIN} hypervisor", model_name=model)
+    assert if_known(lambda: platform_of(text, seen).virtualization) == expected
+    confirmed = {**seen, "sos_commands/processor/lscpu": "Hypervisor vendor:     KVM\n"}
+    assert platform_of(text, confirmed).virtualization == "kvm"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,18 @@ def test_guest_hypervisor_creates_guests_with_kvm(l0: Machine, l1: Machine) -> N
     if lacking:
         blocked_without_nesting(l0, lacking)
     assert not lacking, lacking
+    assert_run_by_kvm(l1)
+
+
+@requirement("RHEL8-L0-FOREIGN-CREATE-L2")
+def test_guest_hypervisor_of_another_vendors_host_creates_guests_with_kvm(l1: Machine) -> None:
+    assert l1.kvm.usable, f"KVM creates no virtual machine in {l1.name}: {describe(l1, 'kvm.failure')}"
+    assert_run_by_kvm(l1)
+
+
+def assert_run_by_kvm(l1: Machine) -> None:
+    """None of the guests of the L1 is emulated."""
+    __tracebackhide__ = True
     for guest in l1.guests:
         otherwise = not_run_by_kvm(guest)
         assert not otherwise, otherwise

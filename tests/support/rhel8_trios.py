@@ -222,6 +222,10 @@ def of_foreign_hypervisors() -> Iterator[Trio]:
     yield Trio("RHEL8-L0-OTHER", CONTRADICTED, foreign(g, GCE), foreign(g), foreign(g, NO_DMI))
     yield Trio("RHEL8-L0-HYPERV", LIMIT, foreign(h, HYPERV), foreign(h, HYPERV, nested="7.9"), foreign(h, NO_DMI))
     yield Trio("RHEL8-L0-AZURE", LIMIT, foreign(z, AZURE), foreign(z, AZURE, rhel("8.1")), foreign(z, NO_DMI))
+    unasked = unread("nestvirt/kvm_ioctl")
+    for above, seen in ((v, VMWARE), (a, AWS), (g, GCE), (h, HYPERV), (z, AZURE)):
+        chain = foreign(above, seen)
+        yield Trio("RHEL8-L0-FOREIGN-CREATE-L2", MUST, chain, l1(chain, NO_KVM), l1(chain, unasked))
 
 
 def of_z() -> Iterator[Trio]:

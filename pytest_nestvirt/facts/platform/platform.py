@@ -135,7 +135,12 @@ class Platform(Subject):
         flags = frozenset().union(*each) if each else None
         return Signs(
             dmi=dmi,
-            every=statements(self.reader, dmi, flag=None if flags is None else "hypervisor" in flags),
+            every=statements(
+                self.reader,
+                dmi,
+                flag=None if flags is None else "hypervisor" in flags,
+                kernel=known_or(lambda: self.kernel.version, ()),
+            ),
             flags=flags,
             flag_expected=self._family() == Family.X86,
             model_name=(info.processors[0].model_name or "") if info.processors else "",

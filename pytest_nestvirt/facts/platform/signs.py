@@ -38,6 +38,9 @@ _WORDS = {
 _DMI_FIRST = frozenset({"oracle", "amazon", "google", "parallels"})
 """Words that systemd takes from DMI before it asks the processor (detect_vm() in src/basic/virt.c)."""
 
+_ASKS_THE_PROCESSOR_FIRST = (4, 15)
+"""Kernels since that one come with a systemd that asks the processor before DMI whether it is KVM (233, of March 2017)."""
+
 _NOT_BY_PROCESSOR = frozenset({"none", "uml", "xen"})
 """Words that rest on files of the kernel, or on every source."""
 
@@ -71,41 +74,41 @@ _LOG = (
 _TREE_OF_QEMU = re.compile(r"^(?:linux,dummy-virt|riscv-virtio|qemu,)", re.MULTILINE)
 
 
-def statements(reader: Reader, dmi: Dmi, *, flag: bool | None) -> tuple[Sign, ...]:
+def statements(reader: Reader, dmi: Dmi, *, flag: bool | None, kernel: tuple[int, ...]) -> tuple[Sign, ...]:
     """Everything that names a hypervisor, or says that there is none, with what it rests on.
 
-    `flag` is whether any processor shows the flag `hypervisor`, None where the flags are not known.
+    `flag` is whether any processor shows the flag `hypervisor`, None where the flags are not known; `kernel` is the version of the
+    kernel that runs, empty where it is not known.
     """
-    word = _detect_virt(reader, dmi, flag=flag)
+    word = _detect_virt(reader, dmi, flag=flag, kernel=kernel)
     sources = (_lscpu, _log, _clock_sources, _device_tree, _kernel_of_wsl2)
     return (*word, *(sign for source in sources for sign in source(reader)))
 
 
-def _detect_virt(reader: Reader, dmi: Dmi, *, flag: bool | None) -> Iterator[Sign]:
+def _detect_virt(reader: Reader, dmi: Dmi, *, flag: bool | None, kernel: tuple[int, ...]) -> Iterator[Sign]:
     shown = seen_hostnamectl(reader)
     word = seen_text(reader, DETECT_VIRT) or (shown.detected if shown else "")
     name = _WORDS.get(word)
     if name is None:
         return
-    strength = _strength(word, dmi, flag=flag)
+    strength = _strength(word, dmi, flag=flag, kernel=kernel)
     if strength is Strength.STRINGS and dmi.strings and dmi.systemd_word != word:
         name = UNCLEAR
     yield Sign(name, DETECT_VIRT, "some hypervisor, without its name" if word == "vm-other" else word, strength)
 
 
-def _strength(word: str, dmi: Dmi, *, flag: bool | None) -> Strength:
+def _strength(word: str, dmi: Dmi, *, flag: bool | None, kernel: tuple[int, ...]) -> Strength:
     """What the word rests on.
 
     Without the flag the processor did not answer systemd, so the word is from DMI strings; `qemu` may be TCG's signature
-    or DMI's word where that has it or was not read. `kvm` may be DMI's word, too: systemd 219 to 233 asked DMI before it asked
+    or DMI's word where that has it or was not read. `kvm` may be DMI's word on old systems: the systemd of RHEL 7 asks DMI before
     the processor, and QEMU of RHEL calls its machines `KVM` whether KVM runs them or not.
     """
     if word in _NOT_BY_PROCESSOR:
         return Strength.MACHINE
     explained = dmi.systemd_word == word
-    by_strings = (
-        word in _DMI_FIRST or (word == "kvm" and explained) or (word == "qemu" and (explained or not dmi.strings))
-    )
+    dmi_first = word in _DMI_FIRST or (word == "kvm" and explained and () < kernel < _ASKS_THE_PROCESSOR_FIRST)
+    by_strings = dmi_first or (word == "qemu" and (explained or not dmi.strings))
     return Strength.STRINGS if flag is False or by_strings or (flag is None and explained) else Strength.MACHINE
 
 
