@@ -50,7 +50,8 @@ class Observation:
     value: object
     """The typed value, or the `Unobservable` that stands for it."""
     sources: tuple[str, ...]
-    """Names of the sections it was parsed from, those that it read itself first; or what many of them begin with."""
+    """Names of the sections it was parsed from: those that it read itself first, and of these those that were there; or what
+    many of them begin with."""
 
 
 _observer: ContextVar[list[Observation] | None] = ContextVar("nestvirt_observer", default=None)
@@ -83,10 +84,13 @@ class _Reading:
 
     directly: set[str] = field(default_factory=set)
     inherited: set[str] = field(default_factory=set)
+    empty: set[str] = field(default_factory=set)
+    """Those of the sections read directly that the machine does not have."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return (*sorted(self.directly), *sorted(self.inherited - self.directly))
+        there = self.directly - self.empty
+        return (*sorted(there), *sorted(self.directly - there), *sorted(self.inherited - self.directly))
 
 
 class Reader:
@@ -112,6 +116,8 @@ class Reader:
         self.note(names[0])
         if isinstance(self.snapshot, Unobservable):
             raise self.snapshot
+        if self._open and ((first := self.snapshot.get(names[0])) is None or first.status is Status.MISSING):
+            self._open[-1].empty.add(names[0])
         found = [s for s in map(self.snapshot.get, names) if s is not None]
         if not found:
             raise Unobservable(names[0], f"not collected{self._collection_note()}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from pytest_nestvirt.report.case import Case, Evidence, level_label
 from pytest_nestvirt.report.sanitize import block, plain
@@ -22,7 +23,7 @@ def headline(case: Case) -> str:
 def render_case(case: Case) -> str:
     """The case as a block of at most some 25 lines of at most 100 columns, readable without knowing the check."""
     if case.verdict is Verdict.UNREACHABLE:  # said once for every statement about the host: the line must do
-        return "\n".join([headline(case), *_field("why", case.reason, 3)])
+        return "\n".join([headline(case), *field("why", case.reason, 3)])
     fields = (
         ("statement", case.statement, 3),
         ("source", f"{case.source}, section {case.section} ({case.kind}, {case.obligation})", 2),
@@ -33,19 +34,29 @@ def render_case(case: Case) -> str:
     )
     lines = [headline(case)]
     for label, text, limit in fields:
-        lines += _field(label, text, limit)
+        lines += field(label, text, limit)
     return "\n".join([*lines, *_evidence_field(case)])
 
 
-def _field(label: str, text: str, limit: int) -> list[str]:
+@lru_cache(maxsize=4096)  # the reason of one machine is written for every requirement
+def field(label: str, text: str, limit: int) -> tuple[str, ...]:
     """A labelled field of at most `limit` lines; empty where there is nothing to say."""
     lines = [line for part in block(text, limit, 4000).splitlines() for line in _wrapped(part)]
     if len(lines) > limit:
         lines = [*lines[: limit - 1], f"{lines[limit - 1][: WIDTH - _LABEL - 4]} …"]
-    return [f"  {label if first else '':<{_LABEL - 2}}{line}".rstrip() for line, first in _told_first(lines)]
+    return tuple(_labelled(label, lines))
 
 
-def _told_first(lines: list[str]) -> Iterator[tuple[str, bool]]:
+def listing(label: str, names: Iterable[str]) -> tuple[str, ...]:
+    """A labelled field with all of these names, in as many lines as they need."""
+    return tuple(_labelled(label, _wrapped(", ".join(names))))
+
+
+def _labelled(label: str, lines: list[str]) -> Iterator[str]:
+    return (f"  {label if first else '':<{_LABEL - 2}}{line}".rstrip() for line, first in _first_marked(lines))
+
+
+def _first_marked(lines: list[str]) -> Iterator[tuple[str, bool]]:
     return ((line, place == 0) for place, line in enumerate(lines))
 
 
@@ -58,7 +69,7 @@ def _evidence_field(case: Case) -> list[str]:
     if len(lines) > _EVIDENCE_LINES:
         more = len(lines) - _EVIDENCE_LINES + 1
         lines = [*lines[: _EVIDENCE_LINES - 1], f"… ({more} more lines in result.json)"]
-    return [f"  {'evidence' if first else '':<{_LABEL - 2}}{line}" for line, first in _told_first(lines)]
+    return [f"  {'evidence' if first else '':<{_LABEL - 2}}{line}" for line, first in _first_marked(lines)]
 
 
 def _evidence(evidence: Evidence, host: str) -> list[str]:
@@ -74,8 +85,14 @@ def _evidence(evidence: Evidence, host: str) -> list[str]:
 
 
 def evidence_text(evidence: Evidence, host: str, limit: int) -> str:
-    """One fact on one line, its value bounded to `limit` characters."""
+    """One fact on one line, its value bounded to `limit` characters, with the section that decided it."""
     where = "" if evidence.host == host else f"{plain(evidence.host, 80)}: "
-    sources = plain(", ".join(evidence.sources), 120)
+    sources = _sources(evidence.sources)
     value = plain(evidence.value, limit)
     return f"{where}{plain(evidence.fact, 80)} = {value}{f' [{sources}]' if sources else ''}"
+
+
+def _sources(sources: tuple[str, ...]) -> str:
+    """The first, which the fact was read from, and how many others it depends on; `result.json` names those."""
+    more = len(sources) - 1
+    return f"{plain(sources[0], 120)}{f' and {more} more' if more > 0 else ''}" if sources else ""

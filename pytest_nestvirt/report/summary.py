@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pytest_nestvirt.catalogue.requirement import Needs, Stance
-from pytest_nestvirt.report.case import Case, HostReport, RunReport, StanceReport, WhyNotRun, level_label
+from pytest_nestvirt.catalogue.requirement import Stance
+from pytest_nestvirt.report.case import Case, HostReport, RunReport, StanceReport, level_label
 from pytest_nestvirt.report.chain_state import (
     CONFORMING,
     ChainResult,
     ChainState,
     chain_results,
     verified,
-    was_left_out,
 )
+from pytest_nestvirt.report.counts import not_run_lines, verdict_lines
 from pytest_nestvirt.report.layout import UNBROKEN, Line, Style, cut, labelled, wrap
+from pytest_nestvirt.report.overview import overview_lines
 from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.verdict import Obligation, Verdict
-
-WORST_FIRST = (
-    Verdict.FAIL,
-    Verdict.ERROR,
-    Verdict.UNREACHABLE,
-    Verdict.INCONCLUSIVE,
-    Verdict.BLOCKED,
-    Verdict.WARN,
-    Verdict.WAIVED,
-    Verdict.LIMIT_LIFTED,
-    Verdict.LIMIT_CONFIRMED,
-    Verdict.PASS,
-    Verdict.NOT_RUN,
-)
-"""Order of the counts; what does not apply has a line of its own."""
-
-CHANGING = tuple(need for need in Needs if need is not Needs.READ_ONLY)
-"""The permissions a person can give."""
 
 LISTED = 10
 """How many cases of one sort a block lists before it counts the rest."""
 
 
-def summary_lines(run: RunReport, width: int) -> list[Line]:
-    """The blocks of all chains and the line about the whole, for a terminal of that many columns."""
+FEW_CHAINS = 5
+"""So many chains have a block each; of more there is an overview, and the blocks where they are asked for."""
+
+
+def summary_lines(run: RunReport, width: int, *, verbose: bool = False) -> list[Line]:
+    """What the run found out, for a terminal of that many columns: a block per chain if they are few or `verbose`."""
     results = list(chain_results(run))
-    lines = [line for result in results for line in (*_block(result, width), Line(""))]
+    lines: list[Line] = []
+    if verbose or len(results) <= FEW_CHAINS:
+        lines += [line for result in results for line in (*_block(result, width), Line(""))]
+    if len(results) > FEW_CHAINS:
+        lines += [*overview_lines(run, results, width), Line("")]
     return [*lines, *_total(run, results, width)]
 
 
@@ -66,7 +56,7 @@ def _block(result: ChainResult, width: int) -> Iterator[Line]:
     yield from _attention(result, width)
     if not result.complete:
         yield from labelled("incomplete", "parts of the catalogue were left out", width, ("yellow",))
-    yield from _not_run(result, width)
+    yield from not_run_lines(result.cases, width)
 
 
 def _heading(result: ChainResult, width: int) -> Line:
@@ -103,16 +93,7 @@ def _host_text(host: HostReport) -> str:
 
 
 def _verdicts(result: ChainResult, width: int) -> Iterator[Line]:
-    counts = Counter(case.verdict for case in result.cases)
-    musts = sum(case.obligation is Obligation.MUST for case in result.of(Verdict.INCONCLUSIVE))
-    text = [f"{counts[v]} {v}{_of_musts(v, musts)}".replace(" ", UNBROKEN) for v in WORST_FIRST if counts[v]]
-    yield from labelled("verdicts", ", ".join(text) or "none", width, lines=3)
-    if counts[Verdict.NOT_APPLICABLE]:
-        yield from labelled("", f"{counts[Verdict.NOT_APPLICABLE]} {Verdict.NOT_APPLICABLE}", width, ("light",))
-
-
-def _of_musts(verdict: Verdict, musts: int) -> str:
-    return f" ({musts} of a must)" if verdict is Verdict.INCONCLUSIVE and musts else ""
+    return verdict_lines(result.cases, width)
 
 
 def _stance(stance: StanceReport, width: int) -> Iterator[Line]:
@@ -168,22 +149,6 @@ def _one_line(case: Case) -> str:
     # What is reported of a manifest begins with file, line and object.
     where = f" on {plain(case.host, 60)}" if case.level is not None or text is case.statement else ""
     return f"{case.requirement}{where}: {plain(text, 400)}"
-
-
-def _not_run(result: ChainResult, width: int) -> Iterator[Line]:
-    not_run = result.of(Verdict.NOT_RUN)
-    needs = Counter(case.needs for case in not_run if case.not_run is WhyNotRun.NO_PERMISSION)
-    text = [f"{_need(needs[need])} permission `{need}`" for need in CHANGING if needs[need]]
-    unseen = sum(case.not_run is WhyNotRun.NOT_OBSERVABLE for case in not_run)
-    left_out = sum(map(was_left_out, not_run))
-    text += [f"{unseen} cannot be observed by any check"] * bool(unseen)
-    text += [f"{left_out} deselected or cut short"] * bool(left_out)
-    if text:
-        yield from labelled("not run", ", ".join(text), width, lines=3)
-
-
-def _need(number: int) -> str:
-    return f"{number} {'needs' if number == 1 else 'need'}"
 
 
 def _total(run: RunReport, results: Sequence[ChainResult], width: int) -> Iterator[Line]:

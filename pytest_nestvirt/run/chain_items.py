@@ -26,6 +26,9 @@ from pytest_nestvirt.report.sanitize import plain
 from pytest_nestvirt.verdict import PytestOutcome, Verdict
 
 PREFIX = "nestvirt"
+CHAIN = "nestvirt.chain"
+CHAIN_STATE = "nestvirt.chain.state"
+"""Properties of these results."""
 LISTED = 5
 """How many cases a message names before it counts the rest."""
 NAME_LIMIT = 400
@@ -142,5 +145,5 @@ def _report(outcome: ChainOutcome, when: str, location: tuple[str, None, str]) -
         duration=0.0,
         start=now,
         stop=now,
-        user_properties=[("nestvirt.chain", outcome.name), ("nestvirt.chain.state", outcome.state)],
+        user_properties=[(CHAIN, outcome.name), (CHAIN_STATE, outcome.state)],
     )

@@ -9,9 +9,10 @@ import pytest
 
 from pytest_nestvirt.marks import BOUND
 from pytest_nestvirt.report.case import Case, RunReport
+from pytest_nestvirt.report.counts import WORST_FIRST
+from pytest_nestvirt.report.entry import Likeness
 from pytest_nestvirt.report.junit import write_junit
 from pytest_nestvirt.report.result_json import ReportError, write_json
-from pytest_nestvirt.report.summary import WORST_FIRST
 from pytest_nestvirt.report.writing import require_writable
 from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.chain_items import ChainOutcome, announce, chain_outcomes
@@ -19,10 +20,19 @@ from pytest_nestvirt.run.exit_line import exit_line
 from pytest_nestvirt.run.given_path import given_path
 from pytest_nestvirt.run.results import conclude
 from pytest_nestvirt.run.terminal import status, write_summary
+from pytest_nestvirt.run.terminal_entries import TerminalEntries
 from pytest_nestvirt.verdict import PytestOutcome, Verdict
 
 ATTACHED = "nestvirt_case"
 """Attribute of a test report that holds the case."""
+
+
+def attached(report: pytest.TestReport) -> Case | None:
+    """The case of a test report; None for any other test, phase or plugin's report."""
+    case: Case | None = vars(report).get(ATTACHED)
+    return case
+
+
 _WORST_FIRST = (*WORST_FIRST, Verdict.NOT_APPLICABLE)
 
 
@@ -44,6 +54,7 @@ class Conclusion:
         self.outcomes: list[ChainOutcome] = []
         self.session: pytest.Session | None = None
         self.was_interrupted = False
+        self.entries: TerminalEntries | None = None
 
     @property
     def concludes(self) -> bool:
@@ -75,7 +86,7 @@ class Conclusion:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep every case, wherever it ran. Of several results of one requirement on one machine the worst counts."""
-        case: Case | None = vars(report).get(ATTACHED)
+        case = attached(report)
         if case is not None:
             self.keep(case)
 
@@ -88,7 +99,7 @@ class Conclusion:
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Letters and words of the verdicts that pytest has none for."""
-        case: Case | None = vars(report).get(ATTACHED)
+        case = attached(report)
         return None if case is None else status(case, report.outcome)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
@@ -181,6 +192,34 @@ class Conclusion:
             reporter.write_line(line)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """A block per chain: verdicts, stance, what decided it, what was not run."""
+        """Verdicts, stance, what decided it, what was not run."""
         if self.report is not None and self.assessment.suites:
-            write_summary(terminalreporter, self.report)
+            write_summary(terminalreporter, self.report, verbose=self.is_verbose)
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether a person asked for all of it."""
+        return bool(self.config.getoption("verbose") > 0)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_terminal_summary")
+    def pytest_list_entries(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
+        """Around pytest's own sections: let them list findings instead of tests."""
+        likeness = Likeness(self.report.hosts if self.report is not None else ())
+        self.entries = TerminalEntries(terminalreporter, attached, likeness, verbose=self.is_verbose)
+        self.entries.show_blocks()
+        try:
+            return (yield)
+        finally:
+            self.entries.show_tests()
+            self.entries = None
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_terminal_summary")
+    def pytest_list_tests(self) -> Generator[None, object, object]:
+        """Around all other plugins, between pytest's sections: let them see the tests."""
+        if self.entries is None:
+            return (yield)
+        self.entries.show_tests()
+        try:
+            return (yield)
+        finally:
+            self.entries.show_lines()

@@ -50,6 +50,9 @@ def conclude(
     )
     hosts = (*_hosts(assessment), *manifest_reports(assessment.manifest_files)) if assessment.looked else ()
     by_name = {host.name: host for host in hosts}
+    of_host: dict[str, list[Case]] = {}
+    for case in cases:
+        of_host.setdefault(case.host, []).append(case)
     return RunReport(
         started=_iso(assessment.started),
         finished=_iso(datetime.now(UTC)),
@@ -60,7 +63,7 @@ def conclude(
         inventory_digest=assessment.digest,
         inventory_files=tuple(path.name for path in assessment.inventory.files),
         hosts=hosts,
-        chains=tuple(_chain(name, names, cases, assessment, by_name) for name, names in assessment.chains.items()),
+        chains=tuple(_chain(name, names, of_host, assessment, by_name) for name, names in assessment.chains.items()),
         cases=cases,
         limited_to=assessment.limit,
         shard=shard_report(assessment),
@@ -94,9 +97,13 @@ def _tools() -> dict[str, str]:
 
 
 def _chain(
-    name: str, members: tuple[str, ...], cases: Sequence[Case], assessment: Assessment, hosts: Mapping[str, HostReport]
+    name: str,
+    members: tuple[str, ...],
+    cases: Mapping[str, Sequence[Case]],
+    assessment: Assessment,
+    hosts: Mapping[str, HostReport],
 ) -> ChainReport:
-    own = [case for case in cases if case.host in members]
+    own = [case for member in members for case in cases.get(member, ())]
     judged = {case.source for case in own if case.verdict is not Verdict.NOT_APPLICABLE}
     known = [hosts[host] for host in members if host in hosts]
     doubt = next((host.contradiction for host in known if host.contradiction), "")

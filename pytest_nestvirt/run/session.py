@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -30,6 +31,8 @@ CASE = pytest.StashKey[Case]()
 RECORDER = pytest.StashKey[Recorder]()
 WORKER_INPUT = "nestvirt"
 """Key under which the controller hands the snapshots to an xdist worker."""
+PROPERTY = "nestvirt."
+"""What the names of our properties begin with."""
 
 
 class NestvirtRun:
@@ -142,18 +145,35 @@ class NestvirtRun:
         return kept
 
     def _properties(self, properties: Iterable[tuple[str, object]], case: Case) -> list[tuple[str, object]]:
-        others = [(name, value) for name, value in properties if not name.startswith("nestvirt.")]
+        others = [(name, value) for name, value in properties if not name.startswith(PROPERTY)]
         return [*others, *user_properties(case, self.assessment.chains_of(case.host))]
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_makereport")
+    def pytest_report_ending(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+        """Report a check that ended as its verdict demands by its message alone: its traceback would never be shown."""
+        if call.excinfo is None or call.when != "call" or CASE not in item.stash or self._is_in_subtest(item):
+            return None
+        match call.excinfo.value:
+            case pytest.fail.Exception(pytrace=False) as failed:
+                return _report(item, call, "failed", failed.msg or "")
+            case pytest.skip.Exception() as skipped:
+                path, line, _ = item.reportinfo()
+                return _report(item, call, "skipped", (str(path), (line or 0) + 1, f"Skipped: {skipped.msg}"))
+        return None
+
+    @staticmethod
+    def _is_in_subtest(item: pytest.Item) -> bool:
+        recorder = item.stash.get(RECORDER, None)
+        return recorder is not None and recorder.is_watching
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the case to the report that travels to the controller; show transport errors as the line they are."""
-        recorder = item.stash.get(RECORDER, None)
-        if recorder is not None and recorder.is_watching:  # a subtest, which swallows how it ends
+        if self._is_in_subtest(item):  # which swallows how it ends
             if call.excinfo is not None:
-                recorder.ended_by(call.excinfo.value)
+                item.stash[RECORDER].ended_by(call.excinfo.value)
             return (yield)
         self._note_crash_of_setup(item, call)
         report = yield
@@ -185,7 +205,8 @@ class NestvirtRun:
         elif report.skipped and isinstance(report.longrepr, tuple):
             path, line, _ = item.reportinfo()
             report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
-        report.user_properties = self._properties(report.user_properties, case)
+        ours = [each for each in item.user_properties if each[0].startswith(PROPERTY)]
+        report.user_properties = [*(each for each in report.user_properties if not each[0].startswith(PROPERTY)), *ours]
         if report.when == "call" or report.failed:
             vars(report)[ATTACHED] = case
             self.conclusion.keep(case)
@@ -207,6 +228,19 @@ class NestvirtRun:
         if encoded is not None:
             vars(report)[ATTACHED] = case_codec.decode(encoded)
         return report
+
+
+def _report(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    outcome: Literal["failed", "skipped"],
+    longrepr: str | tuple[str, int, str],
+) -> pytest.TestReport:
+    without_error = copy(call)
+    without_error.excinfo = None
+    report = pytest.TestReport.from_item_and_call(item, without_error)
+    report.outcome, report.longrepr = outcome, longrepr
+    return report
 
 
 def _globals(item: pytest.Function) -> Mapping[str, object]:

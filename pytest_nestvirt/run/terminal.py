@@ -27,8 +27,8 @@ def status(case: Case, outcome: str) -> tuple[str, str, tuple[str, dict[str, boo
     return outcome, letter, (case.verdict.upper(), {"red" if outcome == "failed" else colour: True})
 
 
-def write_summary(reporter: pytest.TerminalReporter, report: RunReport) -> None:
-    """Write the blocks of all chains, as wide as the terminal is."""
+def write_summary(reporter: pytest.TerminalReporter, report: RunReport, *, verbose: bool) -> None:
+    """Write what the run found out about all chains, as wide as the terminal is."""
     reporter.section("nested virtualization")
-    for line in summary_lines(report, reporter._tw.fullwidth):  # noqa: SLF001 - pytest offers no other width
+    for line in summary_lines(report, reporter._tw.fullwidth, verbose=verbose):  # noqa: SLF001 - pytest offers no other width
         reporter.write_line(line.text, **dict.fromkeys(line.styles, True))
