@@ -159,3 +159,45 @@ def violating_run() -> RunReport:
         ChainReport(" > ".join(amd), amd, (preview,)),
     )
     return run(*cases, hosts=hosts, chains=chains)
+
+
+def fleet_run(chains: int) -> RunReport:
+    """So many chains of an L0 and an L1: a tenth is out of reach, a fifth has nesting off, a tenth shows too little."""
+    names = [f"kvm{number:03}" for number in range(chains)]
+    hosts = [each for place, name in enumerate(names) for each in _fleet_hosts(name, dead=place % 10 == 0)]
+    cases = [each for place, name in enumerate(names) for each in _fleet_cases(name, place % 10)]
+    supported = StanceReport("rhel8", Stance.SUPPORTED, ())
+    refused = StanceReport("rhel8", Stance.UNSUPPORTED, ("RHEL8-INTEL-NESTED-ON (fail)",))
+    reports = (
+        ChainReport(f"{name} > {name}-l1", (name, f"{name}-l1"), (refused if place % 5 == 1 else supported,))
+        for place, name in enumerate(names)
+    )
+    return run(*cases, hosts=tuple(hosts), chains=tuple(reports))
+
+
+def _fleet_hosts(name: str, *, dead: bool) -> tuple[HostReport, HostReport]:
+    trouble = _refused(name) if dead else ""
+    where = f"root@{name}.example.org:22"
+    return (
+        host(name, reachable=not dead, trouble=trouble, where=where),
+        host(f"{name}-l1", 1, name, reachable=not dead, trouble=f"through {name}: {trouble}" if dead else ""),
+    )
+
+
+def _refused(name: str) -> str:
+    return f"connect: {name}.example.org (192.0.2.{int(name[3:]) % 250}:22) refused the connection"
+
+
+def _fleet_cases(name: str, kind: int) -> list[Case]:
+    ids = ("RHEL8-INTEL-CPU-FLAGS", "RHEL8-INTEL-NESTED-ON", "RHEL8-INTEL-PERSIST")
+    l1 = "RHEL8-INTEL-L1-PASSTHROUGH", f"{name}-l1", 1
+    if kind == 0:
+        reason = _refused(name)
+        lost = [case(each, name, verdict=Verdict.UNREACHABLE, reason=reason) for each in ids]
+        return [*lost, case(*l1, Verdict.UNREACHABLE, reason=f"through {name}: {reason}")]
+    verdict, reason = {
+        1: (Verdict.FAIL, f"kvm_intel of {name} has nested=N"),
+        6: (Verdict.FAIL, f"kvm_intel of {name} has nested=N"),
+        7: (Verdict.INCONCLUSIVE, "etc/modprobe.d/: reading it was refused"),
+    }.get(kind, (Verdict.PASS, ""))
+    return [case(ids[0], name), *(case(each, name, verdict=verdict, reason=reason) for each in ids[1:]), case(*l1)]
