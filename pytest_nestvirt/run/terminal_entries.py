@@ -119,14 +119,15 @@ class TerminalEntries:
 
     def _chains_folded(self, reports: Sequence[pytest.TestReport]) -> Iterator[pytest.TestReport]:
         """Many chains of one state as one line."""
-        by_state: dict[str, list[pytest.TestReport]] = {}
+        by_state: dict[tuple[str, str], list[pytest.TestReport]] = {}
         for report in reports:
             if self.verbose or not _is_of_chain(report):
                 yield report
             else:
-                by_state.setdefault(str(dict(report.user_properties)[CHAIN_STATE]), []).append(report)
-        for state, chains in by_state.items():
-            yield from chains if len(chains) <= FEW else [_of_chains(state, chains)]
+                state = str(dict(report.user_properties)[CHAIN_STATE])
+                by_state.setdefault((_kind(report), state), []).append(report)
+        for (kind, state), chains in by_state.items():
+            yield from chains if len(chains) <= FEW else [_of_chains(kind, state, chains)]
 
     def _folded(self, reports: Iterable[pytest.TestReport]) -> Iterator[pytest.TestReport]:
         """Skipped tests, in pytest's folding: as many equal reports as there are cases in an entry."""
@@ -154,12 +155,17 @@ class TerminalEntries:
 
 
 def _is_of_chain(report: pytest.TestReport) -> bool:
-    return any(name == CHAIN_STATE for name, _ in report.user_properties)
+    return _kind(report) in {"chain", "manifest"}
 
 
-def _of_chains(state: str, reports: Sequence[pytest.TestReport]) -> pytest.TestReport:
+def _kind(report: pytest.TestReport) -> str:
+    prefix, _, rest = report.nodeid.partition("::")
+    return rest.partition("[")[0] if prefix == PREFIX else ""
+
+
+def _of_chains(kind: str, state: str, reports: Sequence[pytest.TestReport]) -> pytest.TestReport:
     chains = [str(dict(report.user_properties)[CHAIN]) for report in reports]
-    name = f"chain[{counted(len(chains), 'chain')}]"
+    name = f"{kind}[{counted(len(chains), kind)}]"
     text = _ShortText(_Crash(f"{state}: {names(chains)}"))
     return pytest.TestReport(
         nodeid=f"{PREFIX}::{name}",
