@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from cpuinfo_texts import AMD, ARM, INTEL, PLAIN, RISCV, VMX_FLAGS, cpu_of, kvm_power, power, x86, z
 
+from pytest_nestvirt.facts.processor.cpu import Capable
 from pytest_nestvirt.facts.processor.power import PowerCpu
 from pytest_nestvirt.observation.fact import Unobservable
+from pytest_nestvirt.observation.unknown import attempt
 
 VENDORS = {
     "intel": x86(),
@@ -50,6 +52,17 @@ def test_flags_are_those_of_every_processor() -> None:
     cpu = cpu_of(x86(["fpu vmx ept", "fpu vmx"]))
     assert cpu.flags == {"fpu", "vmx"}
     assert cpu.flags_by_cpu == (frozenset({"fpu", "vmx", "ept"}), frozenset({"fpu", "vmx"}))
+
+
+def test_processors_behind_the_end_of_a_cut_text_may_lack_a_flag() -> None:
+    """Wherever a text ends amid the lines of its last processor, the flags of all are unknown: there may be another one."""
+    block = x86()
+    for end in range(block.index("vendor"), block.index("power management")):
+        cpu = cpu_of(block * 2 + block[:end])
+        assert isinstance(attempt(lambda cpu=cpu: cpu.flags), Unobservable)  # type: ignore[misc]
+        assert cpu.nested.capable is not Capable.YES
+    assert {"vmx", "ept"} <= cpu_of((block * 2).rstrip("\n")).flags, "blank lines at the end are decoration"
+    assert cpu_of(block + x86(PLAIN)[:-40]).nested.capable is not Capable.YES
 
 
 def test_flags_are_tokens() -> None:

@@ -219,8 +219,9 @@ def test_tests_of_ones_own_alone_make_no_chain(folder: Path) -> None:
     assert "nestvirt::chain" not in done.stdout
 
 
-def test_what_collection_shows_is_not_a_run(folder: Path) -> None:
-    """`--collect-only` judges nothing, and says nothing of chains."""
-    done = run(folder, "violating", "--collect-only", "-q")
+@pytest.mark.parametrize("option", ["--collect-only", "--fixtures", "--fixtures-per-test"])
+def test_what_collection_shows_is_not_a_run(folder: Path, option: str) -> None:
+    """An option that only lists something judges nothing, and says nothing of chains."""
+    done = run(folder, "violating", option, "-q")
     assert done.returncode == 0
     assert "exit status" not in done.stdout

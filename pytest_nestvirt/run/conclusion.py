@@ -59,7 +59,8 @@ class Conclusion:
     @property
     def concludes(self) -> bool:
         """Whether this process runs the session (a worker does not), and the session runs anything."""
-        return not hasattr(self.config, "workerinput") and not self.config.getoption("collectonly")
+        only_lists = any(map(self.config.getoption, ("collectonly", "showfixtures", "show_fixtures_per_test")))
+        return not hasattr(self.config, "workerinput") and not only_lists
 
     @property
     def is_about_chains(self) -> bool:

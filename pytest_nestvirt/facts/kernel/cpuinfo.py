@@ -31,6 +31,7 @@ class Processor:
     model: int | None = None
     model_name: str | None = None
     flags: Tokens | None = None
+    """None also for the last of several where the text ends amid its lines: there may be more, with other flags."""
     vmx_flags: Tokens | None = None
     """The line `vmx flags`, which kernels from 5.6 on print for Intel processors with VMX."""
     power_name: str | None = None
@@ -117,12 +118,14 @@ class _Block:
     """The lines that belong to one processor while they are being gathered."""
 
     def __init__(self, read: _TokenReader) -> None:
+        self.keys: set[str] = set()
         self.values: dict[str, str] = {}
         self.tokens: dict[str, Tokens | None] = {}
         self._read = read
 
     def add(self, line: _Line) -> None:
         """Take a line in: of a repeated value the first counts, of repeated tokens those in every one."""
+        self.keys.add(line.key)
         if line.key not in _TOKEN_LINES:
             if line.whole:  # half a name is another name
                 self.values.setdefault(line.key, line.value)
@@ -164,6 +167,8 @@ def parse(text: str) -> CpuInfo:
     family = _family(every, blocks)
     numbered = [key for key in every if re.fullmatch(r"processor [0-9]{1,6}", key)]
     z_line = every.get(numbered[0], "") if numbered else ""
+    if family is Family.X86 and _is_cut(blocks):
+        blocks[-1].tokens.clear()
     return CpuInfo(
         family=family,
         processors=tuple(block.processor() for block in blocks),
@@ -178,6 +183,11 @@ def parse(text: str) -> CpuInfo:
         isa=every.get("isa", ""),
         arm_version=_decimal(every.get("cpu architecture", "")),
     )
+
+
+def _is_cut(blocks: list[_Block]) -> bool:
+    """Whether the text ends amid a processor, so that others may be missing: the kernel prints the same keys for each."""
+    return len(blocks) > 1 and not blocks[0].keys <= blocks[-1].keys
 
 
 def _gather(text: str) -> tuple[_Block, list[_Block], dict[str, str]]:
