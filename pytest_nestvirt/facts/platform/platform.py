@@ -14,9 +14,12 @@ from pytest_nestvirt.facts.platform.signs import statements
 from pytest_nestvirt.facts.platform.windows_dmi import seen_windows_dmi, shows_no_hypervisor
 from pytest_nestvirt.facts.processor.cpu import Cpu
 from pytest_nestvirt.facts.processor.xen_role import XenRole, xen_role
-from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact
+from pytest_nestvirt.observation.fact import Reader, Subject, Unobservable, fact, why_unread
 from pytest_nestvirt.observation.partial import seen_text
 from pytest_nestvirt.observation.unknown import known_or
+from pytest_nestvirt.snapshot.snapshot import Status
+
+ASSET_TAG = "sys/class/dmi/id/chassis_asset_tag"
 
 
 class Platform(Subject):
@@ -76,7 +79,8 @@ class Platform(Subject):
         """What is known of the offer below: azure, aws, gce, openstack, ..., powervm-lpar, prsm-lpar, or `none`.
 
         `prsm-lpar` is an IBM Z kernel directly in its LPAR: PR/SM partitions the machine, and counts as the
-        machine. `none` needs readable DMI (or an architecture without it); `Unobservable` where nothing was read.
+        machine. `none` needs readable DMI (or an architecture without it); `Unobservable` where nothing was read, and for a
+        machine of Hyper-V without its asset tag, which is all that shows Azure.
         """
         match self._family():
             case Family.S390X:
@@ -88,7 +92,15 @@ class Platform(Subject):
             return "aws"
         if not dmi.strings:
             raise Unobservable("sys/class/dmi/id/sys_vendor", "no DMI was read")
+        if dmi.substrate == NONE and dmi.hypervisor == "hyperv":
+            self._must_have_been_looked_at(ASSET_TAG)
         return dmi.substrate
+
+    def _must_have_been_looked_at(self, name: str) -> None:
+        """Raise `Unobservable` where it is not known what a section holds; a machine without the file is known."""
+        section = self.reader.section(name)
+        if section.status not in {Status.OK, Status.MISSING}:
+            raise Unobservable(name, why_unread(section))
 
     @fact
     def control_programs(self) -> tuple[str, ...]:
