@@ -27,7 +27,15 @@ from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot
 from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Transport
 
 PROBE_VERSION = "1"
-_PARTS = ("probe_setup.sh", "probe_providers.sh", "probe.sh")
+_PARTS = (
+    "probe_frames.sh",
+    "probe_machine.sh",
+    "probe_kvm.sh",
+    "probe_libvirt.sh",
+    "probe_setup.sh",
+    "probe_providers.sh",
+    "probe.sh",
+)
 _SHOWN = 200
 
 

@@ -116,3 +116,40 @@ setup() {
   disk_free
   access
 }
+
+packages() {
+  k=nestvirt/packages
+  if [ -e /var/lib/dpkg/status ] && has dpkg-query; then
+    # shellcheck disable=SC2016 # the ${} are dpkg's
+    v=$(within 30 dpkg-query -W -f '${Status} ${Package} ${Version}\n' 'linux-image-generic*' qemu-kvm 'qemu-system-*' \
+      libvirt-daemon libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients libvirt0 virtinst virt-manager \
+      cpu-checker bridge-utils ovmf 2>/dev/null)
+    x=$?
+    good='install ok installed ' none=1
+  elif has rpm; then
+    v=$(within 30 rpm -q --qf '. %{NAME} %{VERSION}-%{RELEASE}\n' kernel kernel-core kernel-default kernel-alt qemu-kvm \
+      qemu-kvm-core qemu-kvm-common qemu-kvm-ma qemu-kvm-rhev qemu-kvm-ev qemu libvirt libvirt-libs libvirt-daemon \
+      libvirt-daemon-kvm libvirt-daemon-driver-qemu libvirt-client virt-install virt-manager virt-viewer \
+      cockpit-machines edk2-ovmf edk2-aarch64 seabios SLOF kmod tuned redhat-release almalinux-release centos-linux-release centos-release \
+      centos-stream-release cloudlinux-release eurolinux-release oraclelinux-release rocky-release sl-release \
+      springdale-release 2>/dev/null)
+    x=$?
+    good='. ' none=0
+  else
+    put missing - $k 'neither rpm nor dpkg is there'
+    return
+  fi
+  # Both end with an error when a single one is not installed, so what they printed decides, unless they were ended half-way. rpm
+  # prints a line for each that is not installed, dpkg-query prints none.
+  found=
+  set -f
+  IFS=$nl
+  for l in $v; do
+    case $l in "$good"*) found=$found${l#"$good"}$nl ;; esac
+  done
+  set +f
+  IFS=$ifs
+  if [ "$x" -ge 124 ] || { [ -z "$v" ] && [ "$x" -gt "$none" ]; }; then
+    put failed $x $k "the package manager ended with $x"
+  else put ok $x $k "$found"; fi
+}
