@@ -27,6 +27,7 @@ NEEDING_INVENTORY = (
     "nestvirt_report",
     "nestvirt_limit",
     "nestvirt_shard",
+    "nestvirt_deadline",
     "nestvirt_measure",
     "nestvirt_allow_partial",
     "nestvirt_show_na",
@@ -99,6 +100,24 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         default=32,
         help="number of machines to probe in parallel (default: 32)",
     )
+    group.addoption(
+        "--nestvirt-deadline",
+        metavar="SECONDS",
+        type=_seconds,
+        help="time to probe all machines together; those that are not done by then are unreachable (default: each has "
+        "deadlines of its own)",
+    )
+
+
+def _seconds(text: str) -> float:
+    """A positive number. Raises `ValueError`, which becomes a usage error."""
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
+
+
+_seconds.__name__ = "number of seconds"
 
 
 def _load_testinfra(pluginmanager: pytest.PytestPluginManager) -> bool:

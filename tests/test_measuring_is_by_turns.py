@@ -20,8 +20,9 @@ from small_runs import Done, inventory, run_pytest, suite, verdicts
 from sshd import Sshd
 from test_plugin_ssh import access
 
-from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect.fleet import collect_fleet
 from pytest_nestvirt.collect.interleaved import measure_chains
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.collect.measure import Choice, common_kernel, offers, parse_answer, script, turn
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.machine import build_machines

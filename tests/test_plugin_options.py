@@ -93,6 +93,7 @@ WITHOUT_INVENTORY = (
     ("--nestvirt-allow-partial", "--hosts=ssh://kvm01"),
     ("--nestvirt-manifest=x.yml", "--hosts=local://"),
     ("--nestvirt-shard=1/2", "--hosts=local://"),
+    ("--nestvirt-deadline=60", "--hosts=local://"),
     ("--nestvirt-show-na",),
 )
 

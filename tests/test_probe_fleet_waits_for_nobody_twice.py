@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from probe_transports import PlayedTransport, frames, host, nonce_of, printed
 
-from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect import crew
+from pytest_nestvirt.collect.fleet import collect_fleet
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.inventory.host import Connection, Deadlines, Host, Inventory
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, SnapshotError
-from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, Stage, TransportError
+from pytest_nestvirt.transport.base import CommandTimeoutError, Completed, SessionRefusedError, Stage, TransportError
 
 Play = Callable[[str, bytes], Completed]
 
@@ -217,3 +219,84 @@ def test_a_crash_of_our_own_is_the_error_of_one_host() -> None:
         "a: the tool failed on this machine: ZeroDivisionError:  (test_probe_fleet"
     )
     assert collected["b"].snapshot is not None
+
+
+def waits(gate: threading.Event) -> Play:
+    """A host that answers nothing until the gate is opened."""
+
+    def play(name: str, stdin: bytes) -> Completed:
+        assert gate.wait(30)
+        return answers(name, stdin)
+
+    return play
+
+
+def test_hosts_that_do_not_answer_hold_up_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All threads wait for a host each, and the rest of the fleet is looked at all the same, by others in their place."""
+    monkeypatch.setattr(crew, "STALLED_SECONDS", 0.01)
+    monkeypatch.setattr(crew, "TICK_SECONDS", 0.01)
+    gate = threading.Event()
+    good = [f"good{number}" for number in range(5)]
+    fleet = Fleet(*map(host, ("h1", "h2", *good)), h1=waits(gate), h2=waits(gate))
+    settled: list[str] = []
+
+    def note(one: Host, _: str) -> None:
+        settled.append(one.name)
+        if set(good) <= set(settled):
+            gate.set()
+
+    seen = collect_fleet(fleet.inventory, lambda one: fleet.transports[one.name], no_recorded, threads=2, progress=note)
+    assert all(each.snapshot for each in seen.values())
+    assert set(settled[:5]) == set(good)
+
+
+def test_a_deadline_for_all_machines_ends_the_looking() -> None:
+    """What was done by then is kept; the others are unreachable, and their trouble says which were being probed."""
+    gate = threading.Event()
+    fleet = Fleet(host("a"), host("b"), host("c"), guest("d", "b"), b=waits(gate))
+    seen = collect_fleet(fleet.inventory, lambda one: fleet.transports[one.name], no_recorded, threads=1, deadline=0.3)
+    gate.set()
+    assert seen["a"].snapshot
+    assert [each.unreachable for each in seen.values()] == [False, True, True, True]
+    text = "the deadline of 0.3 s for all machines passed"
+    assert seen["b"].trouble == f"b: {text} while it was being probed; see --nestvirt-deadline"
+    assert seen["c"].trouble == f"c: {text} before it was its turn; see --nestvirt-deadline"
+
+
+def test_a_host_that_lets_its_deadline_pass_is_not_tried_again() -> None:
+    """Nor is one that was silent while it was connected to; a refusal is quick, and is tried once more."""
+
+    def play(name: str, _: bytes) -> Completed:
+        threading.Event().wait(0.05)
+        raise TransportError(name, Stage.CONNECT, "no answer within 0.05 s")
+
+    fleet = Fleet(host("a", deadlines=Deadlines(connect=0.05)), a=play)
+    assert not fleet.collect()["a"].snapshot
+    assert fleet.tries("a") == 1
+
+
+def test_connections_are_released_when_nothing_leads_through_them_any_more() -> None:
+    """A hop after the last host behind it, also where that was given up."""
+    fleet = Fleet(host("hop"), guest("b", "hop"), guest("c", "b"), host("d"), b=refuses("b"))
+    released: list[str] = []
+    collect_fleet(
+        fleet.inventory,
+        lambda one: fleet.transports[one.name],
+        no_recorded,
+        threads=1,
+        release=lambda one: released.append(one.name),
+    )
+    assert sorted(released) == ["b", "d", "hop"]
+    assert released.index("b") < released.index("hop")
+
+
+def test_a_hop_that_only_forwards_is_still_a_hop() -> None:
+    """A bastion with `MaxSessions 0` runs no probe; what lies behind it is reached."""
+
+    def play(name: str, _: bytes) -> Completed:
+        raise SessionRefusedError(name, Stage.SESSION, "the host refused a session")
+
+    fleet = Fleet(host("bastion"), guest("b", "bastion"), bastion=play)
+    seen = fleet.collect()
+    assert not seen["bastion"].snapshot
+    assert seen["b"].snapshot

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from probe_transports import ShellTransport, host
 
-from pytest_nestvirt.collect.fleet import Collected
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.collect.probe import collect
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.inventory.host import Connection, Deadlines, SshAccess

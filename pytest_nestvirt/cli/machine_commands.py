@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from pytest_nestvirt.cli.facts_json import dump
-from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect.fleet import collect_fleet
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory, SshAccess
 from pytest_nestvirt.inventory.load_inventory import InventoryError, inventory_files, load_inventory, local_inventory
@@ -154,6 +155,6 @@ def _destination(name: str) -> Host:
 def _look(inventory: Inventory) -> Mapping[str, Collected]:
     transports = Transports(inventory, load_recorded)
     try:
-        return collect_fleet(inventory, transports.of, load_recorded)
+        return collect_fleet(inventory, transports.of, load_recorded, release=transports.release)
     finally:
         transports.close()

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from queue import SimpleQueue
 
-from pytest_nestvirt.collect.probe import ProbeError, collect
+from pytest_nestvirt.collect.crew import Crew
+from pytest_nestvirt.collect.look import Collected, given_up, look
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
-from pytest_nestvirt.one_line import one_line
-from pytest_nestvirt.snapshot.snapshot import Snapshot, SnapshotError
-from pytest_nestvirt.transport.base import CommandTimeoutError, Stage, Transport, TransportError
-
-_SETTLED_STAGES = frozenset({Stage.CONFIGURATION, Stage.HOST_KEY, Stage.AUTHENTICATION})
-"""What fails there fails again; and a second wrong login may lock the account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What came of one host. No snapshot and no trouble: it was not meant to be looked at (`connection: none`)."""
-
-    host: Host
-    snapshot: Snapshot | None
-    trouble: str
-    """One line that says why there is no snapshot; empty if there is one."""
-    seconds: float
-    where: str
-    """The address or path, for people."""
-    unreachable: bool = False
-    """No connection to it came about, so nothing behind it can be reached either."""
-    crashed: bool = False
-    """The tool itself failed on it; `trouble` says how and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    host: Host
-    collected: Collected | None
-    crash: BaseException | None = None
+from pytest_nestvirt.snapshot.snapshot import Snapshot
+from pytest_nestvirt.transport.base import Transport
 
 
 def collect_fleet(
@@ -50,15 +18,19 @@ def collect_fleet(
     load_recorded: Callable[[Host], Snapshot],
     *,
     threads: int = 32,
+    deadline: float | None = None,
+    release: Callable[[Host], None] | None = None,
     progress: Callable[[Host, str], None] | None = None,
 ) -> Mapping[str, Collected]:
     """Look at every host, by at most `threads` at a time; the result has them all, in the inventory's order.
 
     A host that cannot be reached is tried once more, unless it would fail alike, and what lies behind it (`via`) is
-    given up without waiting. `progress` is called in the calling thread as each host is settled.
+    given up without waiting. While hosts do not answer, others are looked at in their place. What has no result when `deadline`
+    seconds are over is given up. `release` is called when neither a host nor anything behind it is looked at any more, `progress`
+    in the calling thread as each host is settled.
     """
-    fleet = _Fleet(inventory, transport_of, load_recorded, progress)
-    fleet.run(max(1, min(threads, len(inventory.hosts))))
+    fleet = _Fleet(inventory, lambda host: look(host, transport_of, load_recorded), release, progress)
+    fleet.run(max(1, min(threads, len(inventory.hosts))), deadline)
     return {host.name: fleet.settled[host.name] for host in inventory}
 
 
@@ -66,128 +38,87 @@ class _Fleet:
     def __init__(
         self,
         inventory: Inventory,
-        transport_of: Callable[[Host], Transport],
-        load_recorded: Callable[[Host], Snapshot],
+        look_at: Callable[[Host], Collected],
+        release: Callable[[Host], None] | None,
         progress: Callable[[Host, str], None] | None,
     ) -> None:
         self.inventory = inventory
-        self.transport_of = transport_of
-        self.load_recorded = load_recorded
+        self.look_at = look_at
+        self.release = release
         self.progress = progress
         self.settled: dict[str, Collected] = {}
-        self._tasks: SimpleQueue[Host | None] = SimpleQueue()
-        self._done: SimpleQueue[_Done] = SimpleQueue()
-        self._stopped = threading.Event()
+        self._hosts = {host.name: host for host in inventory}
+        self._behind: dict[str, list[Host]] = {host.name: [] for host in inventory}
+        for host in inventory:
+            if host.connection is Connection.SSH and host.via in self._behind:
+                self._behind[host.via].append(host)
+        self._open = {name: 1 + len(behind) for name, behind in self._behind.items()}
+        """How many of a host and those behind it are still to be looked at."""
 
-    def run(self, threads: int) -> None:
-        # Own daemon threads: those of an executor are waited for when the interpreter ends, so that Ctrl-C would have
-        # to sit out the longest deadline.
-        for _ in range(threads):
-            threading.Thread(target=self._work, name="nestvirt-collect", daemon=True).start()
+    def run(self, threads: int, deadline: float | None) -> None:
+        crew = Crew(threads, self._look)
         try:
-            self._dispatch()
+            self._dispatch(crew, None if deadline is None else time.monotonic() + deadline)
         finally:
-            self._stopped.set()
-            for _ in range(threads):
-                self._tasks.put(None)
-
-    def _dispatch(self) -> None:
-        names = {host.name for host in self.inventory}
-        waiting = 0
-        for host in self.inventory:
-            if host.via is None or host.via not in names or host.connection is not Connection.SSH:
-                self._tasks.put(host)
-                waiting += 1
-        while waiting:
-            done = self._done.get()
-            waiting -= 1
-            if done.crash is not None:
-                raise done.crash
-            if done.collected is not None:
-                waiting += self._settle(done.collected)
+            crew.stop()
         for host in self.inventory:
             if host.name not in self.settled:
-                self._settle(_given_up(host, f"its hop {host.via} leads back to it"))
+                self._settle(given_up(host, self._why_unsettled(host, crew, deadline)))
 
-    def _settle(self, collected: Collected) -> int:
-        """Note what came of a host, and start or give up those behind it; how many were started."""
+    def _look(self, host: Host) -> Collected:
+        """In a thread of the crew, which also closes what nothing else leads through."""
+        collected = self.look_at(host)
+        if self.release is not None and not self._behind[host.name]:
+            self.release(host)
+        return collected
+
+    def _dispatch(self, crew: Crew, until: float | None) -> None:
+        first = [host for host in self.inventory if not self._is_behind_another(host)]
+        waiting = len(first)
+        for host in first:
+            crew.assign(host)
+        while waiting:
+            collected = crew.next_result(until)
+            if collected is None:
+                return
+            waiting -= 1
+            for host in self._settle(collected):
+                crew.assign(host)
+                waiting += 1
+
+    def _is_behind_another(self, host: Host) -> bool:
+        return host.connection is Connection.SSH and host.via in self._behind
+
+    def _settle(self, collected: Collected) -> list[Host]:
+        """Note what came of a host, and give up those behind it if need be; those that can be looked at now."""
         host = collected.host
         self.settled[host.name] = collected
         if self.progress is not None:
             self.progress(host, _summary(collected))
-        started = 0
-        for behind in self.inventory:
-            if behind.via != host.name or behind.connection is not Connection.SSH or behind.name in self.settled:
-                continue
-            if collected.unreachable:
-                started += self._settle(_given_up(behind, f"its hop {host.name} could not be reached"))
-            else:
-                self._tasks.put(behind)
-                started += 1
-        return started
+        self._close(host)
+        behind = [other for other in self._behind[host.name] if other.name not in self.settled]
+        if not collected.unreachable:
+            return behind
+        for other in behind:
+            self._settle(given_up(other, f"its hop {host.name} could not be reached"))
+        return []
 
-    def _work(self) -> None:
-        while (host := self._tasks.get()) is not None and not self._stopped.is_set():
-            try:
-                self._done.put(_Done(host, self._look(host)))
-            except Exception as crash:  # noqa: BLE001 - one machine must not end the run for all: it becomes that one's error
-                self._done.put(_Done(host, _crashed(host, crash)))
-            except BaseException as crash:  # noqa: BLE001 - handed to the thread that waits, which raises it
-                self._done.put(_Done(host, None, crash))
+    def _close(self, settled: Host) -> None:
+        """Release a hop when all that is behind it is settled, and so on up the way."""
+        host: Host | None = settled
+        while host is not None:
+            self._open[host.name] -= 1
+            if self._open[host.name]:
+                return
+            if self.release is not None and self._behind[host.name]:
+                self.release(host)
+            host = self._hosts.get(host.via or "") if self._is_behind_another(host) else None
 
-    def _look(self, host: Host) -> Collected:
-        if host.connection is Connection.NONE:
-            return Collected(host, None, "", 0.0, "")
-        return self._replay(host) if host.connection is Connection.RECORDED else self._reach(host)
-
-    def _reach(self, host: Host) -> Collected:
-        started = time.monotonic()
-        where, trouble, snapshot, unreachable = host.ssh.address or host.name, "", None, False
-        try:
-            transport = self.transport_of(host)
-            where = transport.where
-            snapshot = _twice(transport, host)
-        except TransportError as error:
-            # Where a command ran out of time, there had been a connection, which others may pass through.
-            trouble, unreachable = str(error), not isinstance(error, CommandTimeoutError)
-        except ProbeError as error:
-            trouble = str(error)
-        return Collected(host, snapshot, trouble, time.monotonic() - started, where, unreachable)
-
-    def _replay(self, host: Host) -> Collected:
-        started = time.monotonic()
-        if host.path is None:
-            return Collected(host, None, f"{host.name}: no `path:` to a recorded snapshot is given", 0.0, "")
-        snapshot, trouble = None, ""
-        try:
-            snapshot = self.load_recorded(host)
-        except SnapshotError as error:
-            trouble = f"{host.name}: {error}"
-        return Collected(host, snapshot, trouble, time.monotonic() - started, str(host.path))
-
-
-def _twice(transport: Transport, host: Host) -> Snapshot:
-    """Collect, and once more where another try may end otherwise; a hang would only take as long again."""
-    started = time.monotonic()
-    try:
-        return collect(transport, host)
-    except TransportError as error:
-        hung = isinstance(error, CommandTimeoutError) and time.monotonic() - started > host.deadlines.command / 2
-        if hung or error.stage in _SETTLED_STAGES:
-            raise
-    transport.close()
-    return collect(transport, host)
-
-
-def _crashed(host: Host, crash: Exception) -> Collected:
-    place = traceback.extract_tb(crash.__traceback__)[-1]
-    what = one_line(f"{type(crash).__name__}: {crash}", 200)
-    trouble = f"{host.name}: the tool failed on this machine: {what} ({Path(place.filename).name}:{place.lineno})"
-    return Collected(host, None, trouble, 0.0, "", crashed=True)
-
-
-def _given_up(host: Host, why: str) -> Collected:
-    return Collected(host, None, f"{host.name}: {why}", 0.0, "", unreachable=True)
+    def _why_unsettled(self, host: Host, crew: Crew, deadline: float | None) -> str:
+        if deadline is None:
+            return f"its hop {host.via} leads back to it"
+        when = "while it was being probed" if crew.is_looking_at(host.name) else "before it was its turn"
+        return f"the deadline of {deadline:g} s for all machines passed {when}; see --nestvirt-deadline"
 
 
 def _summary(collected: Collected) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
-from pytest_nestvirt.collect.fleet import Collected
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.collect.measure import PART_SECONDS, Choice, NotMeasuredError, common_kernel, offers, turn
 from pytest_nestvirt.inventory.host import Connection, Host
 from pytest_nestvirt.snapshot.measurement import SECTION, Measured, Round, parse, written

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pytest_nestvirt.collect.fleet import Collected
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, Status
 

@@ -13,8 +13,9 @@ import pytest
 from pytest_nestvirt.catalogue.load_catalogue import Catalogue, CatalogueError
 from pytest_nestvirt.catalogue.requirement import Needs, Suite
 from pytest_nestvirt.catalogue.trace import trace
-from pytest_nestvirt.collect.fleet import Collected, collect_fleet
+from pytest_nestvirt.collect.fleet import collect_fleet
 from pytest_nestvirt.collect.interleaved import measure_chains
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.machine import Machine, build_machines
 from pytest_nestvirt.inventory.allotment import ShardNumber
@@ -100,9 +101,16 @@ class Assessment:
         """Connections, opened at first use."""
         return Transports(self.reach, load_recorded)
 
-    def look(self, threads: int) -> None:
+    def look(self, threads: int, deadline: float | None = None) -> None:
         """Look at every machine, side by side. Machines that can't be reached are latched, not raised."""
-        self.collected = collect_fleet(self.inventory, self.transports.of, load_recorded, threads=threads)
+        self.collected = collect_fleet(
+            self.inventory,
+            self.transports.of,
+            load_recorded,
+            threads=threads,
+            deadline=deadline,
+            release=self.transports.release,
+        )
         if self.measuring_rounds:
             self._measure()
         self.looked = True

@@ -61,4 +61,5 @@ def connect(request: pytest.FixtureRequest) -> NestvirtHost:
     """The machine that the parameter of a fixture names."""
     run: Any = request.config.pluginmanager.get_plugin("pytest_nestvirt.run")
     host: NestvirtHost = run.testinfra_host(request.param)
+    request.addfinalizer(lambda: run.assessment.transports.release(host.nestvirt.host))
     return host

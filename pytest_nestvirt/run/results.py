@@ -11,7 +11,7 @@ from importlib import metadata
 from pytest_nestvirt.catalogue.disagreements import conflicts
 from pytest_nestvirt.catalogue.requirement import Stance, Suite, level_name
 from pytest_nestvirt.catalogue.stance import chain_stance
-from pytest_nestvirt.collect.fleet import Collected
+from pytest_nestvirt.collect.look import Collected
 from pytest_nestvirt.derived.identity import contradiction
 from pytest_nestvirt.facts.machine import Machine
 from pytest_nestvirt.observation.unknown import known_or

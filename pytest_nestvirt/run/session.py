@@ -55,7 +55,9 @@ class NestvirtRun:
             return
         self.conclusion.prepare()
         try:
-            self.assessment.look(threads=self.config.getoption("nestvirt_threads"))
+            self.assessment.look(
+                threads=self.config.getoption("nestvirt_threads"), deadline=self.config.getoption("nestvirt_deadline")
+            )
         except KeyboardInterrupt:
             self.conclusion.leave_out("the run was interrupted while the machines were being probed")
             self.conclusion.conclude()

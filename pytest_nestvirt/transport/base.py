@@ -66,6 +66,10 @@ class CommandTimeoutError(TransportError):
         self.stderr = stderr
 
 
+class SessionRefusedError(TransportError):
+    """A host lets an account in and refuses to run commands for it; connections through the host may work all the same."""
+
+
 @contextmanager
 def failures_at(stage: Stage, host: str) -> Iterator[None]:
     """The one place where whatever a host, its configuration or a library raises becomes that host's error.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ import paramiko
 
 from pytest_nestvirt.inventory.host import Host
 from pytest_nestvirt.transport.base import Stage, TransportError
+from pytest_nestvirt.transport.hop_errors import DeadHopError
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.peer import LOG_CHANNEL, give_up, reason, silence
 
@@ -19,6 +21,12 @@ Stream = socket.socket | paramiko.Channel
 
 _KEEPALIVE_SECONDS = 15
 _JOIN_SECONDS = 2.0
+_BACK_OFF = (0.2, 0.4, 0.8)
+"""Seconds until a host that drops connections before it has said anything is tried again."""
+
+
+class DroppedError(TransportError):
+    """The host closed the connection before it had shown that it speaks SSH: a busy sshd does so (MaxStartups)."""
 
 
 def dial(host: Host, address: str, port: int) -> socket.socket:
@@ -59,6 +67,25 @@ def _unreachable(host: Host, target: str, failure: OSError) -> TransportError:
     else:
         what, remedy = f"{target} cannot be reached ({reason(failure)})", "check the address and the network"
     return TransportError(host.name, Stage.CONNECT, what, remedy)
+
+
+def shake_hands_patiently(host: Host, open_stream: Callable[[], Stream], known: KnownHosts) -> paramiko.Transport:
+    """As `shake_hands`; where the host drops the connection at once, tried again later: a busy sshd does so (MaxStartups)."""
+    try:
+        return shake_hands(host, open_stream(), known)
+    except DroppedError as error:
+        dropped = error
+    for pause in _BACK_OFF:
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - so that those that were dropped come apart
+        try:
+            return shake_hands(host, open_stream(), known)
+        except DroppedError:
+            continue
+        except DeadHopError:
+            raise
+        except TransportError:
+            break
+    raise dropped
 
 
 def shake_hands(host: Host, stream: Stream, known: KnownHosts) -> paramiko.Transport:
@@ -102,12 +129,9 @@ def _negotiate(transport: paramiko.Transport, host: Host) -> None:
         raise TransportError(
             host.name, Stage.CONNECT, what, "is it overloaded or hanging? see `timeouts: {connect: SECONDS}`"
         )
-    raise TransportError(
-        host.name,
-        Stage.CONNECT,
-        f"no SSH session was established ({_why(failure, transport)})",
-        "is this the port of an SSH server?",
-    )
+    kind = TransportError if transport.remote_version else DroppedError
+    what = f"no SSH session was established ({_why(failure, transport)})"
+    raise kind(host.name, Stage.CONNECT, what, "is this the port of an SSH server?")
 
 
 def _why(failure: BaseException | None, transport: paramiko.Transport) -> str:

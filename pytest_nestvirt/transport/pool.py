@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pytest_nestvirt.transport.ssh import SshTransport
 
 
+KEPT = 64
+"""Connections are kept for tests that may follow, each with a thread and a file descriptor, if there are no more hosts than this."""
+
+
 class Transports:
     """Builds transports at first use and keeps them. `load` reads the snapshot of a recorded host."""
 
@@ -27,6 +31,7 @@ class Transports:
         self._lock = threading.RLock()
         self._kept: dict[str, Transport] = {}
         self._jumps: Jumps | None = None
+        self._is_large = sum(host.connection is Connection.SSH for host in inventory) > KEPT
         for host in inventory:
             withhold((host.ssh.password_env, host.become_password_env))
 
@@ -84,6 +89,13 @@ class Transports:
         if hop.connection is not Connection.SSH:
             raise _no_way(host, f"its hop {hop.name} cannot forward connections (`connection: {hop.connection}`)")
         return self._ssh(hop, path)
+
+    def release(self, host: Host) -> None:
+        """Give back the connection of a host that is not needed for now, where there are more hosts than connections are kept for."""
+        with self._lock:
+            transport = self._kept.get(host.name) if self._is_large else None
+        if transport is not None:
+            transport.close()
 
     def close(self) -> None:
         """Give back every connection, guests before the hosts they are reached through."""

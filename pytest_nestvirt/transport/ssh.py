@@ -11,9 +11,10 @@ from functools import cached_property
 import paramiko
 
 from pytest_nestvirt.inventory.host import Host
-from pytest_nestvirt.transport.base import Completed, Stage, TransportError, failures_at
+from pytest_nestvirt.transport.base import Completed, SessionRefusedError, Stage, TransportError, failures_at
 from pytest_nestvirt.transport.channels import answers, open_session
-from pytest_nestvirt.transport.dial import Stream, dial, hang_up, shake_hands
+from pytest_nestvirt.transport.dial import Stream, dial, hang_up, shake_hands_patiently
+from pytest_nestvirt.transport.hop_errors import DeadHopError, SilentError, tunnel_refused
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.login import authenticate
 from pytest_nestvirt.transport.peer import LOST, PEER_FAILURES, give_up, reason
@@ -29,12 +30,11 @@ JumpsTo = Callable[[Host, tuple[str, ...]], "SshTransport"]
 _SESSIONS = 5
 """Commands at once on one connection: of the ten that sshd allows (MaxSessions), some may have ended without its notice."""
 _ALIVE_SECONDS = 5.0
+_HOP_ATTEMPTS = 2
+_HOP_PAUSE_SECONDS = 1.0
+"""How often a hop is connected to before what lies behind it is given up, and the least time from one failure to the next try."""
 _UNWATCHED = 64 * 1024
 """Bytes of standard input that the buffers of a socket hold even if the other side does not read."""
-
-
-class DeadHopError(TransportError):
-    """A host could not be reached because a hop on the way to it could not be used."""
 
 
 class SshTransport:
@@ -55,6 +55,10 @@ class SshTransport:
         self._slots = threading.BoundedSemaphore(_SESSIONS)
         self._transport: paramiko.Transport | None = None
         self._attempts = 0
+        self._leads_on = False
+        """Whether other hosts are reached through this one."""
+        self._failed_in_a_row = 0
+        self._failed_at = 0.0
         self._failure: TransportError | None = None
 
     @cached_property
@@ -149,13 +153,14 @@ class SshTransport:
 
     def tunnel(self, target: Host, address: str, port: int) -> paramiko.Channel:
         """A channel through this host to another one's sshd. Raises `TransportError` in the name of `target`."""
+        self._leads_on = True
         try:
             return self._open("direct-tcpip", (address, port))[0]
         except paramiko.ChannelException as error:
-            raise _tunnel_refused(self.host, target, f"{address}:{port}", error) from error
+            raise tunnel_refused(self.host, target, f"{address}:{port}", error) from error
         except DeadHopError as error:
             raise DeadHopError(target.name, error.stage, error.what, error.remedy) from error
-        except _SilentError as error:
+        except SilentError as error:
             what = (
                 f"its hop {self.host.name} got no answer from {address}:{port} within {self.host.deadlines.connect:g} s"
             )
@@ -181,14 +186,15 @@ class SshTransport:
             except paramiko.ChannelException as error:
                 if target:
                     raise
-                raise self._error(
-                    Stage.SESSION, f"the host refused a session ({reason(error)})", "see MaxSessions in its sshd_config"
+                what = f"the host refused a session ({reason(error)})"
+                raise SessionRefusedError(
+                    self.host.name, Stage.SESSION, what, "see MaxSessions in its sshd_config"
                 ) from error
             except PEER_FAILURES as error:
                 failure = error
             silent = transport.is_active()
             if silent and answers(transport, min(wait, _ALIVE_SECONDS)):
-                raise _SilentError(
+                raise SilentError(
                     self.host.name, Stage.SESSION, f"no channel was opened within {wait:g} s", "is the host overloaded?"
                 )
             self._discard(transport)
@@ -198,20 +204,29 @@ class SshTransport:
         raise self._error(Stage.SESSION, what) from failure
 
     def _connection(self) -> tuple[paramiko.Transport, bool]:
-        """The connection, and whether it was opened just now. Threads that waited for a failing attempt share its failure."""
+        """The connection, and whether it was opened just now. Threads that waited for a failing attempt share its failure.
+
+        So do all that come after two attempts, if other hosts are reached through this one: a hop that died in the middle of a run
+        is waited for twice, not once for each host behind it.
+        """
         attempts = self._attempts
         with self._lock:
             if self._transport is not None and self._transport.is_active():
                 return self._transport, False
-            if self._failure is not None and self._attempts > attempts:
+            is_given_up = self._leads_on and self._failed_in_a_row >= _HOP_ATTEMPTS
+            if self._failure is not None and (self._attempts > attempts or is_given_up):
                 raise type(self._failure)(*self._failure.args) from self._failure
+            if self._leads_on and self._failure is not None:
+                time.sleep(max(self._failed_at + _HOP_PAUSE_SECONDS - time.monotonic(), 0))
             self._attempts += 1
             self._failure = None
             try:
                 self._transport = self._connect()
             except TransportError as error:
-                self._failure = error
+                self._failure, self._failed_at = error, time.monotonic()
+                self._failed_in_a_row += 1
                 raise
+            self._failed_in_a_row = 0
             return self._transport, True
 
     def _connect(self) -> paramiko.Transport:
@@ -219,12 +234,11 @@ class SshTransport:
         with failures_at(Stage.HOST_KEY, name):
             known = KnownHosts(name, login.known_as, login.known_hosts, self.host.ssh.host_key)
         with failures_at(Stage.CONNECT, name):
-            stream = self._stream()
-            transport = shake_hands(self.host, stream, known)
+            transport = shake_hands_patiently(self.host, self._stream, known)
         try:
             self._introduce(transport, known)
         except BaseException:
-            hang_up(stream, transport)
+            hang_up(transport.sock, transport)
             raise
         return transport
 
@@ -253,27 +267,19 @@ class SshTransport:
         hang_up(transport.sock, transport)
 
     def close(self) -> None:
-        """Give back this host's connection; those of its hops are theirs to close."""
-        with self._lock:
+        """Give back this host's connection; those of its hops are theirs to close.
+
+        Where a thread is about to connect, nothing is: that takes until a deadline, which nothing waits for at the end of a run.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             transport, self._transport = self._transport, None
+            self._failed_in_a_row = 0
+        finally:
+            self._lock.release()
         if transport is not None:
             hang_up(transport.sock, transport)
 
     def _error(self, stage: Stage, what: str, remedy: str = "") -> TransportError:
         return TransportError(self.host.name, stage, what, remedy)
-
-
-class _SilentError(TransportError):
-    """The connection is alive, and opening a channel took too long all the same."""
-
-
-def _tunnel_refused(hop: Host, target: Host, address: str, error: paramiko.ChannelException) -> TransportError:
-    if error.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
-        what, remedy = (
-            f"its hop {hop.name} forbids forwarding to {address}",
-            "see AllowTcpForwarding and PermitOpen in its sshd_config",
-        )
-    else:
-        what = f"its hop {hop.name} cannot reach {address} ({error.text})"
-        remedy = "check that the machine is up and that the hop knows this address"
-    return TransportError(target.name, Stage.CONNECT, what, remedy)
