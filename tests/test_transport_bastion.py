@@ -13,6 +13,7 @@ from pytest_nestvirt.inventory.host import Host, Inventory
 from pytest_nestvirt.transport import channels, pool, ssh
 from pytest_nestvirt.transport.base import SessionRefusedError, TransportError
 from pytest_nestvirt.transport.pool import Transports
+from pytest_nestvirt.transport.tunnel import Tunnel
 
 
 def no_recorded(_: Host) -> None:
@@ -100,3 +101,35 @@ def test_closing_does_not_wait_for_a_host_that_hangs(sshd: Sshd) -> None:
         closing.start()
         closing.join(10)
         assert not closing.is_alive()
+
+
+class SlowChannel:
+    """A channel that is in the middle of sending when it is closed, as paramiko's own may be."""
+
+    def __init__(self) -> None:
+        self.sending, self.go_on = threading.Event(), threading.Event()
+        self.sent: list[str] = []
+
+    def send(self, _: bytes) -> int:
+        self.sending.set()
+        assert self.go_on.wait(10)
+        self.sent.append("data")
+        return 1
+
+    def close(self) -> None:
+        self.sent.append("close")
+
+
+def test_a_tunnel_sends_nothing_after_its_close() -> None:
+    """OpenSSH would end the bastion's connection, and with it the tunnels of all other hosts."""
+    channel = SlowChannel()
+    tunnel = Tunnel(channel)  # type: ignore[arg-type]
+    sender, closer = threading.Thread(target=tunnel.send, args=(b"x",)), threading.Thread(target=tunnel.close)
+    sender.start()
+    assert channel.sending.wait(10)
+    closer.start()
+    closer.join(0.05)
+    channel.go_on.set()
+    sender.join(10)
+    closer.join(10)
+    assert channel.sent == ["data", "close"]

@@ -16,8 +16,9 @@ from pytest_nestvirt.transport.base import Stage, TransportError
 from pytest_nestvirt.transport.hop_errors import DeadHopError
 from pytest_nestvirt.transport.host_keys import KnownHosts
 from pytest_nestvirt.transport.peer import LOG_CHANNEL, give_up, reason, silence
+from pytest_nestvirt.transport.tunnel import Tunnel
 
-Stream = socket.socket | paramiko.Channel
+Stream = socket.socket | paramiko.Channel | Tunnel
 
 _KEEPALIVE_SECONDS = 15
 _JOIN_SECONDS = 2.0
@@ -91,7 +92,7 @@ def shake_hands_patiently(host: Host, open_stream: Callable[[], Stream], known: 
 def shake_hands(host: Host, stream: Stream, known: KnownHosts) -> paramiko.Transport:
     """Negotiate SSH over a stream, within the host's connect deadline. On failure the stream is closed."""
     silence()
-    transport = paramiko.Transport(stream)
+    transport = paramiko.Transport(stream)  # type: ignore[arg-type]  # a tunnel has what paramiko uses of a socket
     try:
         _prepare(transport, host, known)
         _negotiate(transport, host)

@@ -23,6 +23,7 @@ from pytest_nestvirt.transport.ssh_config import Login, resolve_login
 from pytest_nestvirt.transport.ssh_session import Session
 from pytest_nestvirt.transport.streams import DEFAULT_CAP, Exchange, require_text
 from pytest_nestvirt.transport.sudo import sudo_gate
+from pytest_nestvirt.transport.tunnel import Tunnel
 
 JumpsTo = Callable[[Host, tuple[str, ...]], "SshTransport"]
 """The transport of the last of the hops that a ProxyJump names. Raises `TransportError` (configuration)."""
@@ -258,7 +259,7 @@ class SshTransport:
         login = self.login
         if self.hop is None:
             return dial(self.host, login.hostname, login.port)
-        return self.hop.tunnel(self.host, login.hostname, login.port)
+        return Tunnel(self.hop.tunnel(self.host, login.hostname, login.port))
 
     def _discard(self, transport: paramiko.Transport) -> None:
         with self._lock:
