@@ -20,6 +20,7 @@ from small_runs import Done, inventory, run_pytest, suite, verdicts
 from sshd import Sshd
 from test_plugin_ssh import access
 
+from pytest_nestvirt.catalogue.requirement import Needs
 from pytest_nestvirt.collect.fleet import collect_fleet
 from pytest_nestvirt.collect.interleaved import measure_chains
 from pytest_nestvirt.collect.look import Collected
@@ -28,6 +29,7 @@ from pytest_nestvirt.collect.wire import pack, unpack
 from pytest_nestvirt.facts.machine import build_machines
 from pytest_nestvirt.facts.performance import NORMAL, SAME_BUILD, Resource, rate_of, ratio_of
 from pytest_nestvirt.inventory.host import Connection, Host, Inventory
+from pytest_nestvirt.report.result_json import load_json
 from pytest_nestvirt.snapshot.archive import load, save
 from pytest_nestvirt.snapshot.measurement import SECTION, Measured, Round, parse, written
 from pytest_nestvirt.snapshot.snapshot import Section, Snapshot, Status
@@ -123,9 +125,9 @@ def test_nothing_is_measured_unasked(folder: Path) -> None:
     assert no_check_fails(done), done.stdout + done.stderr
     assert verdicts(folder / "out")["HOUSE-FAST", "l2-host"] == "not-run"
     assert "1 needs permission `measure`" in done.stdout
-    case = next(c for c in json.loads((folder / "out/result.json").read_text())["cases"] if c["needs"] == "measure")
-    assert case["reason"].startswith("needs the permission measure: ")
-    assert "--nestvirt-measure" in case["reason"]
+    case = next(c for c in load_json(folder / "out/result.json").cases if c.needs is Needs.MEASURE)
+    assert case.reason.startswith("needs the permission measure: ")
+    assert "--nestvirt-measure" in case.reason
 
 
 def test_a_run_that_measures_judges_by_it(folder: Path) -> None:
@@ -134,9 +136,9 @@ def test_a_run_that_measures_judges_by_it(folder: Path) -> None:
     done = run_pytest(folder, *ARGUMENTS, "--nestvirt-measure", "--nestvirt-measure-rounds=3", "-n", "1")
     assert no_check_fails(done), done.stdout + done.stderr
     assert verdicts(folder / "out")["HOUSE-FAST", "l2-host"] == "pass"
-    cases = json.loads((folder / "out/result.json").read_text())["cases"]
-    evidence = next(c for c in cases if c["requirement"] == "HOUSE-FAST")["evidence"]
-    told = {item["fact"]: item["value"] for item in evidence if item["host"] == "l2-host"}
+    cases = load_json(folder / "out/result.json").cases
+    evidence = next(c for c in cases if c.requirement == "HOUSE-FAST").evidence
+    told = {item.fact: item.value for item in evidence if item.host == "l2-host"}
     assert "of=l0-host, resource=cpu, median=" in told["performance.ratios"]
 
 

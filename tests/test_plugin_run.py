@@ -24,6 +24,7 @@ from small_runs import (
 )
 
 import pytest_nestvirt
+from pytest_nestvirt.report.result_json import load_json
 from pytest_nestvirt.report.writing import ReportError
 from pytest_nestvirt.run import conclusion
 
@@ -56,11 +57,11 @@ def test_a_conforming_chain_passes(folder: Path) -> None:
         ("HOUSE-RELOAD", "kvm01"): "not-run",
         ("HOUSE-GUEST", "vm01"): "pass",
     }
-    cases = {case["requirement"]: case for case in json.loads((folder / "out/result.json").read_text())["cases"]}
-    assert "vendor is intel" in cases["HOUSE-AMD"]["reason"]
-    assert "permission reload" in cases["HOUSE-RELOAD"]["reason"]
-    assert cases["HOUSE-VMX"]["evidence"][0]["fact"] == "cpu.flags"
-    assert "proc/cpuinfo" in cases["HOUSE-VMX"]["evidence"][0]["sources"]
+    cases = {case.requirement: case for case in load_json(folder / "out/result.json").cases}
+    assert "vendor is intel" in cases["HOUSE-AMD"].reason
+    assert "permission reload" in cases["HOUSE-RELOAD"].reason
+    assert cases["HOUSE-VMX"].evidence[0].fact == "cpu.flags"
+    assert "proc/cpuinfo" in cases["HOUSE-VMX"].evidence[0].sources
 
 
 def test_what_does_not_apply_becomes_an_item_on_request(folder: Path) -> None:

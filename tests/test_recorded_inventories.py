@@ -22,7 +22,7 @@ class Run:
     status: int
     output: str
     result: dict[str, Any]
-    """`result.json`"""
+    """`result.json`, with what does not apply among the cases."""
 
     def hosts(self, verdict: str, source: str = "rhel8") -> dict[str, set[str]]:
         """The requirements of a source with that verdict, by host; hosts that have none are left out."""
@@ -62,7 +62,20 @@ def run(name: str, reports: Path) -> Run:
     )
     output = done.stdout + done.stderr
     assert (reports / "result.json").exists(), output
-    return Run(done.returncode, output, json.loads((reports / "result.json").read_text()))
+    result = json.loads((reports / "result.json").read_text())
+    result["cases"] += put_aside(result)
+    return Run(done.returncode, output, result)
+
+
+def put_aside(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What does not apply to the hosts, as cases."""
+    return [
+        {"requirement": name, "source": result["requirements"][name]["source"], "host": host["name"]}
+        | {"verdict": "not-applicable"}
+        for host in result["hosts"]
+        for group in host["not_applicable"]
+        for name in group["requirements"]
+    ]
 
 
 @pytest.fixture(scope="module")

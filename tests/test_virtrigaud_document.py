@@ -17,6 +17,7 @@ from suite_checks import catalogue_of, checks_of, read_only, verdict_on
 from virtrigaud_chains import libvirt_chain
 
 from pytest_nestvirt.catalogue.trace import trace
+from pytest_nestvirt.report.result_json import load_json
 from pytest_nestvirt.verdict import Verdict
 
 DOCUMENTS = Path(__file__).parent / "data/virtrigaud"
@@ -133,9 +134,11 @@ def test_manifests_are_reported_like_chains(own: tuple[Path, Done]) -> None:
     assert "4 objects, 2 manifests, 2 of them conforming" in done.stdout
     result = json.loads((report / "result.json").read_text())
     assert [chain["name"] for chain in result["chains"]] == ["first.yaml", "complete.yaml"]
-    assert {(host["level"], host["connection"], host["parent"]) for host in result["hosts"]} == {(-1, "manifest", None)}
-    case = next(case for case in result["cases"] if case["requirement"] == "VR-MAN-FIRMWARE")
-    assert ("manifest.firmware", ["first.yaml:10"]) in [(seen["fact"], seen["sources"]) for seen in case["evidence"]]
+    assert {(host["level"], host["connection"], host["parent"]) for host in result["hosts"]} == {
+        (None, "manifest", None)
+    }
+    case = next(case for case in load_json(report / "result.json").cases if case.requirement == "VR-MAN-FIRMWARE")
+    assert ("manifest.firmware", ("first.yaml:10",)) in [(seen.fact, seen.sources) for seen in case.evidence]
     suites = [suite for file in report.glob("*/junit.xml") for suite in ET.parse(file).getroot()]
     names = {suite.get("name") for suite in suites}
     assert "VMClass/hypervisor-class (manifest)" in names

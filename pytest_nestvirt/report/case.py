@@ -9,7 +9,7 @@ from pytest_nestvirt.catalogue.requirement import Needs, Stance
 from pytest_nestvirt.report.shard import Shard
 from pytest_nestvirt.verdict import Kind, Obligation, Verdict
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "2.0"
 
 
 def level_label(level: int | None) -> str:
@@ -150,3 +150,5 @@ class RunReport:
     """The hosts, chains and manifests that were chosen, as they were given; empty where the whole inventory was judged."""
     shard: Shard | None = None
     """Which part of a fleet was judged; None where the run was not one of several shards."""
+    lists_not_applicable: bool = False
+    """Whether the cases of `result.json` include what does not apply to a host (`--nestvirt-show-na`)."""

@@ -47,7 +47,7 @@ def write_junit(run: RunReport, directory: Path) -> list[Path]:
     would take them for results of this run.
     """
     written = [
-        write_whole(directory / slug(result.chain) / files.JUNIT, to_junit(result, run))
+        write_whole(directory / slug(result.chain) / files.JUNIT, [to_junit(result, run)])
         for result in chain_results(run)
     ]
     files.remove_earlier(directory, [directory / files.RESULT, *written])

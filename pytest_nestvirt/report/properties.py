@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pytest_nestvirt.report.case import Case, level_label
 from pytest_nestvirt.report.sanitize import plain
@@ -22,4 +23,10 @@ def user_properties(case: Case, chains: Sequence[str]) -> list[tuple[str, str]]:
         ("host", case.host),
         *(("chain", chain) for chain in chains),
     ]
-    return [(f"nestvirt.{name}", plain(value, 500)) for name, value in named]
+    return [_property(name, value) for name, value in named]
+
+
+@lru_cache(maxsize=4096)
+def _property(name: str, value: str) -> tuple[str, str]:
+    """One property; thousands of items have the same, and pytest keeps them all to the end."""
+    return f"nestvirt.{name}", plain(value, 500)

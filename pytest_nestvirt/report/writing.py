@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+
+_BUFFER = 1 << 20
 
 
 class ReportError(Exception):
     """A report that cannot be written or read; the message is one line for people."""
 
 
-def write_whole(path: Path, text: str) -> Path:
-    """Write the text as UTF-8 under that name at once, in a directory that is made if need be.
+def write_whole(path: Path, parts: Iterable[str]) -> Path:
+    """Write the parts of a text as UTF-8 under that name at once, in a directory that is made if need be.
 
     Whoever reads the name sees the old file or the new one, never a part. Raises `ReportError`.
     """
@@ -19,7 +22,7 @@ def write_whole(path: Path, text: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write(unfinished, text.encode())
+            _write(unfinished, parts)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -28,9 +31,9 @@ def write_whole(path: Path, text: str) -> Path:
     return path
 
 
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
+def _write(path: Path, parts: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n", buffering=_BUFFER) as file:
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 

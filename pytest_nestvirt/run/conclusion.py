@@ -132,7 +132,10 @@ class Conclusion:
         """Make the report, write it, and find out what each chain comes to."""
         if not self.concludes or self.report is not None:
             return
-        self.report = conclude(self.assessment, self.cases, self.left_out, self.deselected)
+        show_na: bool = self.config.getoption("nestvirt_show_na")
+        self.report = conclude(
+            self.assessment, self.cases, self.left_out, self.deselected, lists_not_applicable=show_na
+        )
         if self.is_about_chains:
             allow_partial: bool = self.config.getoption("nestvirt_allow_partial")
             self.outcomes = chain_outcomes(self.report, allow_partial=allow_partial)

@@ -167,11 +167,11 @@ class Plan:
     def _plan_suite(self, suite: Suite, judged: Judged) -> Iterator[Planned]:
         forced = suite.source.id in self.forced_profiles
         applies = None if forced else suite_applies(suite, judged)
+        because = f"{suite.source.id} does not apply here: {applies.because}" if applies is not None else ""
         for requirement in suite.requirements:
             if level_name(judged.level) not in requirement.levels:
                 continue
             if applies is not None and applies.state is Applicable.NO:
-                because = f"{suite.source.id} does not apply here: {applies.because}"
                 yield Planned(suite, requirement, judged, Fate.NOT_APPLICABLE, because)
             else:
                 undecided = applies.because if applies is not None and applies.state is Applicable.UNDECIDED else ""

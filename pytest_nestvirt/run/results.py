@@ -29,7 +29,12 @@ TOOLS = ("pytest", "pytest-testinfra", "pytest-xdist", "paramiko", "PyYAML", "ju
 
 
 def conclude(
-    assessment: Assessment, ran: Mapping[tuple[str, str], Case], partial: Sequence[str], deselected: int = 0
+    assessment: Assessment,
+    ran: Mapping[tuple[str, str], Case],
+    partial: Sequence[str],
+    deselected: int = 0,
+    *,
+    lists_not_applicable: bool = False,
 ) -> RunReport:
     """Everything a run found out: what ran, what did not and why, and what follows for each chain.
 
@@ -67,6 +72,7 @@ def conclude(
         cases=cases,
         limited_to=assessment.limit,
         shard=shard_report(assessment),
+        lists_not_applicable=lists_not_applicable,
     )
 
 

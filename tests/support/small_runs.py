@@ -175,6 +175,12 @@ def running_pytest(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[s
 
 
 def verdicts(report: Path) -> dict[tuple[str, str], str]:
-    """Requirement and host -> verdict, from a result.json."""
-    cases = json.loads((report / "result.json").read_text())["cases"]
-    return {(case["requirement"], case["host"]): case["verdict"] for case in cases}
+    """Requirement and host -> verdict, from a result.json; what does not apply is listed under its host."""
+    result = json.loads((report / "result.json").read_text())
+    aside = {
+        (name, host["name"]): "not-applicable"
+        for host in result["hosts"]
+        for group in host["not_applicable"]
+        for name in group["requirements"]
+    }
+    return aside | {(case["requirement"], case["host"]): case["verdict"] for case in result["cases"]}
