@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,24 @@ from pytest_nestvirt.report.writing import ReportError
 RUN = ("house", "--hosts=inventory.yml", "--nestvirt-report=out")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A suite, a conforming machine, and the report of a run that was a success."""
-    suite(tmp_path)
-    record(tmp_path / "l0", MACHINE)
-    inventory(tmp_path, {"one": {"connection": "recorded", "path": "l0"}})
-    done = run_pytest(tmp_path, *RUN)
+@pytest.fixture(scope="module")
+def after_a_success(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite, a conforming machine, and the report of a run that was a success: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("earlier")
+    suite(folder)
+    record(folder / "l0", MACHINE)
+    inventory(folder, {"one": {"connection": "recorded", "path": "l0"}})
+    done = run_pytest(folder, *RUN)
     assert done.returncode == 0, done.stdout
-    assert len(reports(tmp_path)) == 2
-    return tmp_path
+    assert len(reports(folder)) == 2
+    return folder
+
+
+@pytest.fixture
+def folder(after_a_success: Path, tmp_path: Path) -> Path:
+    """The same, for one test."""
+    ignored = shutil.ignore_patterns("__pycache__")  # compiled under the path of the original
+    return Path(shutil.copytree(after_a_success, tmp_path, ignore=ignored, dirs_exist_ok=True))
 
 
 def reports(folder: Path) -> list[str]:

@@ -80,7 +80,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     done = run_pytest(
         folder,
         *(f"--nestvirt-manifest={DOCUMENTS / name}.yaml" for name in ("first", "complete")),
-        *("--nestvirt-report=out", "-n", "2"),
+        *("--nestvirt-report=out", "-n", "1"),
         COLUMNS="100",
     )
     return folder / "out", done
