@@ -220,3 +220,27 @@ def test_looking_at_the_others_is_no_evidence_of_a_check() -> None:
     with observing() as seen:
         assert contradiction(guest)
     assert {observation.host for observation in seen} <= {"one", "up"}
+
+
+@pytest.mark.parametrize(
+    "texts, found",
+    [
+        (
+            {
+                "nestvirt/windows/operating_system.json": '{"Caption": "Microsoft Windows Server 2022", "BuildNumber": "20348"}'
+            },
+            True,
+        ),
+        ({"etc/os-release": 'ID="rhel"\nVERSION_ID="8.6"\n'}, False),
+        ({"proc/cpuinfo": "flags: fpu vmx\n"}, False),
+    ],
+)
+def test_equal_records_are_one_system_where_nothing_else_could_tell(texts: Texts, *, found: bool) -> None:
+    """Windows has no boot id, so equal records of it are one; a short record of a Linux system may be equal by chance."""
+    hosts = [
+        Host("l0", 0, None, Connection.RECORDED, path=Path("a")),
+        Host("l1", 1, "l0", Connection.RECORDED, path=Path("b")),
+    ]
+    shown = {name: Snapshot({k: Section(k, data=str(v).encode()) for k, v in texts.items()}) for name in ("l0", "l1")}
+    line = contradiction(build_machines(Inventory(tuple(hosts)), shown)["l1"])
+    assert ("everything that was read" in line) is found

@@ -73,7 +73,13 @@ def same_system(guest: Machine) -> str:
     return ""
 
 
+_WITHOUT_BOOT_ID = frozenset({"windows", "esxi"})
+
+
 def _is_one_record(one: Machine, other: Machine) -> bool:
+    """Whether all that was read of two systems without boot ids is equal. Short records of others may be equal by chance."""
+    if if_known(lambda: one.os.id) not in _WITHOUT_BOOT_ID:
+        return False
     seen, above = one.reader.snapshot, other.reader.snapshot
     if not isinstance(seen, Snapshot) or not isinstance(above, Snapshot) or not seen.sections:
         return False
