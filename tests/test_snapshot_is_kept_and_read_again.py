@@ -309,3 +309,28 @@ def test_an_archive_without_index_is_a_plain_tree(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "t.tar.gz", "w:gz") as packed:
         packed.add(tree, arcname=".")
     assert dict(load(tmp_path / "t.tar.gz").sections) == dict(load(tree).sections)
+
+
+@pytest.mark.parametrize(
+    "name, refused",
+    [
+        ("etc/modprobe.d/zz.conf", True),
+        ("sos_commands/virsh/virsh_-r_dumpxml_L2", True),
+        ("proc/cmdline", True),
+        ("notes.txt", False),
+        ("home/me/zz.conf", False),
+    ],
+)
+def test_a_file_that_was_added_to_a_saved_snapshot_is_not_left_out_silently(
+    tmp_path: Path, name: str, refused: bool
+) -> None:
+    """In the place of a section it would count if its index named it; anywhere else it is no part of the record."""
+    save(Snapshot({"etc/modprobe.d/": Section("etc/modprobe.d/", data=b"kvm.conf\n")}), tmp_path / "kept")
+    file = tmp_path / "kept" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("options kvm_intel nested=0\n")
+    if refused:
+        with pytest.raises(SnapshotError, match=f"{name} is there, and nestvirt-snapshot.json does not name it"):
+            load(tmp_path / "kept")
+    else:
+        assert set(load(tmp_path / "kept").sections) == {"etc/modprobe.d/"}

@@ -19,7 +19,7 @@ from pytest_nestvirt.snapshot.index import Index, Kept, absent, read_index, writ
 from pytest_nestvirt.snapshot.scan import read_directory
 from pytest_nestvirt.snapshot.sections import INDEX, LISTING_FILE, LISTINGS, MODULES, is_section
 from pytest_nestvirt.snapshot.snapshot import Origin, Section, Snapshot, SnapshotError, Status
-from pytest_nestvirt.snapshot.tree import Tree
+from pytest_nestvirt.snapshot.tree import Tree, printable_path
 from pytest_nestvirt.snapshot.tree_sections import sections_of
 from pytest_nestvirt.snapshot.unpack import read_archive
 
@@ -80,9 +80,18 @@ def _snapshot(tree: Tree, path: Path, origin: Origin) -> Snapshot:
 
 def _indexed(tree: Tree, index: Index) -> Mapping[str, Section]:
     if index.kept is not None:
+        _refuse_strays(tree, index.kept)
         return {kept.section.name: _restored(tree, kept) for kept in index.kept}
     sections = sections_of(tree) | dict(index.stated)
     return sections | absent(sections) if index.complete else sections
+
+
+def _refuse_strays(tree: Tree, kept: tuple[Kept, ...]) -> None:
+    """Raise `SnapshotError` for a file in the place of a section that the index does not name: one of the two was changed."""
+    named = {each.file for each in kept}
+    stray = next((path for path in sorted(tree.names - tree.directories - named) if is_section(path)), None)
+    if stray is not None:
+        raise SnapshotError(f"{printable_path(stray)} is there, and {INDEX} does not name it")
 
 
 def _restored(tree: Tree, kept: Kept) -> Section:
