@@ -111,7 +111,7 @@ def of_proxmox() -> Iterator[Trio]:
     default = pve("cores: 4", "kvm64,+lahf_lm")
     custom = {**pve("cpu: custom-lab", "host"), **unread("nestvirt/proxmox/qm_showcmd_101")}
     yield Trio("VR-PVE-CPUTYPE", MUST, chain, l0(chain, default), l0(chain, custom))
-    no_command = {**unread("nestvirt/proxmox/qm_showcmd_101"), **unread("nestvirt/qemu/")}
+    no_command = {**custom, **unread("nestvirt/qemu/")}
     yield Trio("VR-PVE-VMCPU-NESTED", MUST, chain, l0(chain, default), l0(chain, no_command))
 
 
