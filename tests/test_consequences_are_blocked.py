@@ -31,7 +31,7 @@ def test_blocked_is_a_verdict_of_its_own(tmp_path: Path) -> None:
     hosts = inventory(tmp_path, {"one": {"connection": "recorded", "path": "l0"}})
     done = run_pytest(tmp_path, "house", f"--hosts={hosts}", "--nestvirt-report=reports", "-rs")
     assert verdicts(tmp_path / "reports")["HOUSE-VMX", "one"] == "blocked"
-    assert "HOUSE-VMX: blocked on one: this follows from nesting being on" in done.stdout
+    assert "blocked on one: HOUSE-VMX: this follows from nesting being on" in done.stdout
 
 
 def test_nesting_that_is_off_makes_a_consequence() -> None:
