@@ -21,6 +21,9 @@ from pytest_nestvirt.run.assessment import Assessment
 from pytest_nestvirt.run.given_path import given_path
 from pytest_nestvirt.run.suite_paths import suite_folders
 
+TESTINFRA = "pytest11.testinfra"
+"""Name under which pytest-testinfra registers its plugin."""
+
 TESTINFRA_OPTIONS = {
     "connection": ("--connection", "`connection:`"),
     "ssh_config": ("--ssh-config", "`config:`"),
@@ -69,6 +72,8 @@ def _shard(config: pytest.Config) -> ShardNumber | None:
 
 
 def _refuse_testinfra_options(config: pytest.Config) -> None:
+    if not config.pluginmanager.has_plugin(TESTINFRA):
+        return  # pytest-ansible has an option --ansible-inventory of its own, with a default
     for name, (option, key) in TESTINFRA_OPTIONS.items():
         if getattr(config.option, name, None):
             raise pytest.UsageError(f"{option} has no effect on the hosts of an inventory; use {key} there")
