@@ -80,18 +80,6 @@ def test_files_are_read_by_name_across_directories() -> None:
     assert found == ModuleOption("kvm_intel", "nested", "0", "lib/modprobe.d/99-kvm.conf", 1)
 
 
-@pytest.mark.parametrize("directory", DIRECTORIES)
-def test_a_file_that_was_read_is_there_whatever_the_listing_names(directory: str) -> None:
-    """The listing and the files of a record can disagree; further down modprobe reads nothing."""
-    sections = {
-        **files(kvm="options kvm_intel nested=1\n"),
-        f"{directory}zz.conf": "options kvm_intel nested=0\n",
-        f"{directory}more/zzz.conf": "options kvm_intel nested=1\n",
-    }
-    found = modprobe(NOTHING, sections).setting("kvm_intel", "nested")
-    assert found == ModuleOption("kvm_intel", "nested", "0", f"{directory}zz.conf", 1)
-
-
 def test_lines_accumulate_and_the_last_one_wins() -> None:
     """Two lines of one module set two parameters; of one parameter the last value holds."""
     facts = modprobe(

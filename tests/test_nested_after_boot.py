@@ -150,7 +150,9 @@ def test_defaults_are_not_what_an_administrator_wrote() -> None:
     with pytest.raises(Unobservable):
         kernel_default(host(EL8, loaded("Y"), ""), "kvm_intel")
     shipped = {"usr/lib/modprobe.d/": "a.conf\n", "usr/lib/modprobe.d/a.conf": "options kvm_intel nested=1\n"}
-    assert shipped_default(host(OLD, loaded("Y"), ""), "kvm_intel").enabled is False
+    assert (
+        shipped_default(host(OLD, {**loaded("Y"), **shipped}, ""), "kvm_intel").enabled is False
+    )  # modprobe() lists none
     sections = {**kernel(OLD, "x86_64"), **xeon(), **ANSWERS, **modprobe(), "proc/cmdline": "ro\n", **shipped}
     assert shipped_default(machine({**sections, **loaded("Y")}), "kvm_intel").enabled is True
     assert shipped_default(machine({**sections, **built_in("N")}), "kvm_intel").enabled is False

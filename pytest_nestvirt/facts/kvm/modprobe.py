@@ -67,24 +67,15 @@ class Modprobe(Subject):
         return effective_files({directory: tuple(self._names(directory)) for directory in DIRECTORIES})
 
     def _names(self, directory: str) -> Iterator[str]:
-        """Names in one directory, from its listing. /etc has to have one: only a listing shows what is not there.
-
-        A file that was read is there, whether or not the listing names it.
-        """
+        """Names in one directory, from its listing. /etc has to have one: only a listing shows what is not there."""
         listing = self._listing(directory)
-        names = _distinct(directory, listing.text) if listing is not None and listing.status is Status.OK else []
-        yield from names
-        if listing is None or listing.status is Status.OK:
-            yield from (name for name in self._names_read(directory) if name not in names)
+        if listing is None:
+            for section in self.reader.under(directory):
+                yield section.name.removeprefix(directory)
+        elif listing.status is Status.OK:
+            yield from _distinct(directory, listing.text)
         elif listing.status is not Status.MISSING:
             raise Unobservable(directory, why_unread(listing))
-
-    def _names_read(self, directory: str) -> Iterator[str]:
-        """Names of the files in a directory, not further down, that were read or seen to be there."""
-        for section in self.reader.under(directory):
-            name = section.name.removeprefix(directory)
-            if name and "/" not in name and section.status is not Status.MISSING:
-                yield name
 
     def _listing(self, directory: str) -> Section | None:
         listing = attempt(lambda: self.reader.section(directory))
